@@ -1,0 +1,76 @@
+# The Zen lab kit, for GNU make. What can be made:
+## make              build all programs
+## make NAME         build one program (make zens) and say how to run it
+## make demo         run each server with its client, and show what both print
+## make test         run all tests
+## make test-NAME    run the tests of one program (make test-zens)
+## make clean        remove everything that make has built
+## make help         print this list
+## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
+
+TCP_SERVERS := zens
+UDP_SERVERS := zus
+CLIENTS := zenc zuc
+NAMES := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
+
+CXXFLAGS ?= -O2 -g
+FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
+         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+# The kit's programs stand beside their sources; with SAN, everything is built in a place of its own.
+BUILD := build$(if $(SAN),/$(SAN))
+KIT := $(if $(SAN),$(BUILD),.)
+PROGRAMS := $(foreach name,$(NAMES),$(KIT)/$(name)/$(name))
+
+.PHONY: all help clean demo test FORCE $(NAMES) $(NAMES:%=test-%)
+all: $(PROGRAMS)
+
+# ---- The programs: one source and zen.h each
+$(PROGRAMS): $(KIT)/%: %.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -MMD -MP -MF $(BUILD)/$(@F).d -o $@ $<
+
+$(foreach name,$(NAMES),$(eval $(name): $(KIT)/$(name)/$(name)))
+$(TCP_SERVERS): ; @echo "Run it:  $(KIT)/$@/$@    and in another terminal:  ./zenc/zenc   (make zenc)"
+$(UDP_SERVERS): ; @echo "Run it:  $(KIT)/$@/$@    and in another terminal:  ./zuc/zuc   (make zuc)"
+zenc: ; @echo "Run it:  $(KIT)/$@/$@    while a TCP server runs in another terminal:  ./zens/zens   (make zens)"
+zuc: ; @echo "Run it:  $(KIT)/$@/$@    while a UDP server runs in another terminal:  ./zus/zus   (make zus)"
+
+# Another compiler or other flags rebuild everything: this file changes only when they do.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CXX) $(FLAGS)' | cmp -s - $@ || echo '$(CXX) $(FLAGS)' > $@
+
+# ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
+SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/listener.cpp)
+has_library = $(findstring /,$(shell $(CXX) -print-file-name=lib$(1).a))
+CATCH = $(if $(call has_library,Catch2Main),-lCatch2Main -lCatch2,$(if \
+          $(call has_library,Catch2WithMain),-lCatch2WithMain,-DCATCH_CONFIG_MAIN -x c++ tests/catch.h))
+
+$(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT)
+	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+
+$(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
+	$(CXX) $(FLAGS) -o $@ $^
+
+test: $(BUILD)/tests/run $(PROGRAMS)
+	ZEN_KIT=$(KIT) $<
+
+$(NAMES:%=test-%): test-%: $(BUILD)/tests/run $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< '[$*]'
+
+demo: $(BUILD)/tests/demo $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $<
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+clean:
+	rm -rf build $(foreach name,$(NAMES),$(name)/$(name))
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d)

@@ -1,0 +1,68 @@
+// make demo: runs each server with its client, and prints the lines of both as they come, each
+// marked with the name of its program. Exit status 1 if a pair fails. Needs no Catch2.
+#include "support/process.h"
+#include "support/programs.h"
+
+#include <cstdio>
+
+#include <sys/wait.h>
+
+using namespace test;
+
+namespace {
+
+void show(std::string_view name, const std::string &line) {
+    std::printf("%-7s | %s\n", std::string(name).c_str(), line.c_str());
+    std::fflush(stdout);
+}
+
+// Prints what a process writes until it ends; true if it exits with 0.
+bool show_to_the_end(Process &process, std::string_view name) {
+    while (const auto line = process.next_line()) show(name, *line);
+    const auto status = process.wait_exit();
+    const std::string error = process.standard_error();
+    if (!error.empty()) show(name, error.substr(0, error.size() - 1));
+    return status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
+}
+
+bool run(const Program &server_program, const Program &client_program) {
+    Process server(command(server_program, {"127.0.0.1", "0"}));
+    const std::string ready = server.next_line().value_or("");
+    const auto colon = ready.rfind(':');
+    if (colon == ready.npos) {
+        show_to_the_end(server, server_program.name);
+        return false;
+    }
+    show(server_program.name, ready);
+    std::thread server_log([&] {
+        while (const auto line = server.next_line()) show(server_program.name, *line);
+    });
+    Process client(command(client_program, {"127.0.0.1", ready.substr(colon + 1)}));
+    const bool answered = show_to_the_end(client, client_program.name);
+    server.signal(SIGTERM);
+    server_log.join();
+    return show_to_the_end(server, server_program.name) && answered;
+}
+
+} // namespace
+
+int main() {
+    int failed = 0;
+    for (const Program &server : programs) {
+        if (server.kind != Kind::tcp_server && server.kind != Kind::udp_server) continue;
+        const Program &client = named(server.kind == Kind::tcp_server ? "zenc" : "zuc");
+        std::printf("\n== %s and %s\n", std::string(server.name).c_str(),
+                    std::string(client.name).c_str());
+        bool passed = false;
+        try {
+            passed = run(server, client);
+        } catch (const std::exception &error) {
+            std::printf("%s\n", error.what());
+        }
+        if (passed) continue;
+        std::printf("FAILED\n");
+        ++failed;
+    }
+    std::printf("\n%s\n", failed ? "Not every pair works." : "Each client got its three answers.");
+    return failed ? 1 : 0;
+}

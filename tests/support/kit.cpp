@@ -1,0 +1,64 @@
+#include "kit.h"
+
+#include <stdexcept>
+
+namespace test {
+
+static std::vector<std::string> server_command(const Program &program,
+                                               std::initializer_list<std::string> options,
+                                               const std::string &host) {
+    std::vector<std::string> all = command(program, options);
+    all.insert(all.end(), {host, "0"});
+    return all;
+}
+
+Server::Server(const Program &program, std::initializer_list<std::string> options,
+               const std::string &host)
+    : Process(server_command(program, options, host)) {
+    ready_line_ = next_line().value_or("");
+    const auto space = ready_line_.rfind(' ');
+    if (ready_line_.find(" server started at ") == std::string::npos)
+        throw std::runtime_error("no ready line\n" + description());
+    address_ = Endpoint::parse(std::string_view(ready_line_).substr(space + 1));
+}
+
+std::string repeat(std::string_view text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += text;
+    return all;
+}
+
+std::string shown(std::string_view bytes) {
+    constexpr std::size_t most = 400;
+    if (bytes.size() > most)
+        return shown(bytes.substr(0, most / 2)) + " ... " +
+               shown(bytes.substr(bytes.size() - most / 2)) + " (" + std::to_string(bytes.size()) +
+               " bytes)";
+    std::string text = "\"";
+    for (const char c : bytes) {
+        char escaped[8];
+        std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
+        if (c == '\n') text += "\\n";
+        else if (c == '\r') text += "\\r";
+        else if (c >= ' ' && c <= '~') text += c;
+        else text += escaped;
+    }
+    return text + '"';
+}
+
+void check_bytes(Process &program, std::string_view sent, std::string_view expected,
+                 std::string_view received) {
+    if (received == expected) SUCCEED();
+    else
+        FAIL_CHECK("sent:     " << shown(sent) << "\nexpected: " << shown(expected)
+                                << "\nreceived: " << shown(received) << "\n"
+                                << program.description());
+}
+
+void check_alive(Server &server) {
+    Connection client(server.address());
+    check_bytes(server, three_questions, three_answers, client.exchange(three_questions));
+    CHECK_PROGRAM(server, client.ended());
+}
+
+} // namespace test

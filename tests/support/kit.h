@@ -1,0 +1,120 @@
+// The programs of the kit as the tests see them: a behaviour is written once, and a row in one of
+// these tables brings a program all the behaviours of its kind.
+#ifndef ZEN_TESTS_KIT_H
+#define ZEN_TESTS_KIT_H
+
+#include "process.h"
+#include "programs.h"
+#include "sockets.h"
+
+#include "../catch.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace test {
+
+constexpr bool is_tcp_server(const Program &program) { return program.kind == Kind::tcp_server; }
+constexpr bool is_udp_server(const Program &program) { return program.kind == Kind::udp_server; }
+constexpr bool is_server(const Program &program) { return program.has('q'); }
+constexpr bool is_client(const Program &program) { return !program.has('q'); }
+constexpr bool is_server_with_time_limit(const Program &program) {
+    return program.has('q') && program.has('t');
+}
+
+/// The programs for which `predicate` holds, as a table for TEST_OF_EACH.
+template <bool (*predicate)(const Program &)> constexpr auto select() {
+    std::array<Program, std::count_if(programs.begin(), programs.end(), predicate)> selected{};
+    std::copy_if(programs.begin(), programs.end(), selected.begin(), predicate);
+    return selected;
+}
+
+inline constexpr auto tcp_servers = select<is_tcp_server>();
+inline constexpr auto udp_servers = select<is_udp_server>();
+inline constexpr auto servers = select<is_server>();
+inline constexpr auto clients = select<is_client>();
+inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();
+
+/// A server, started on a free port of `host` and ready.
+class Server : public Process {
+  public:
+    explicit Server(const Program &program, std::initializer_list<std::string> options = {},
+                    const std::string &host = "127.0.0.1");
+    const std::string &ready_line() const { return ready_line_; }
+    const Endpoint &address() const { return address_; }
+
+  private:
+    std::string ready_line_;
+    Endpoint address_;
+};
+
+/// The three questions and answers, and their streams over TCP.
+inline constexpr std::pair<std::string_view, std::string_view> zen[] = {
+    {"Beautiful is better than?", "Ugly."},
+    {"Explicit is better than?", "Implicit."},
+    {"Simple is better than?", "Complex."}};
+inline const std::string three_questions =
+    "Beautiful is better than?Explicit is better than?Simple is better than?";
+inline const std::string three_answers = "Ugly.Implicit.Complex.";
+std::string repeat(std::string_view text, int times);
+
+/// `bytes` as they may be shown: escaped, a long run cut in the middle.
+std::string shown(std::string_view bytes);
+
+/// Checks that `received` is what had to come for `sent`; otherwise reports all that helps.
+void check_bytes(Process &program, std::string_view sent, std::string_view expected,
+                 std::string_view received);
+
+/// Checks that a fresh client of a TCP server is answered.
+void check_alive(Server &server);
+
+/// Registers a test case for each row of a table: "zens: NAME", tagged with the row's exercise and
+/// TAGS.
+template <const auto &table, void (*body)(const Program &)> class TestOfEach {
+  public:
+    TestOfEach(const std::string &behaviour, const std::string &tags) {
+        register_rows(behaviour, tags, std::make_index_sequence<table.size()>());
+    }
+
+  private:
+    template <std::size_t row> static void run() { body(table[row]); }
+
+    template <std::size_t... rows> void register_rows(const std::string &behaviour,
+                                                      const std::string &tags,
+                                                      std::index_sequence<rows...>) {
+        (register_row<rows>(behaviour, tags), ...);
+    }
+
+    template <std::size_t row>
+    void register_row(const std::string &behaviour, const std::string &tags) {
+        const std::string name = std::string(table[row].name) + ": " + behaviour;
+        const std::string all_tags = std::string(table[row].tag) + tags;
+        REGISTER_TEST_CASE(run<row>, name, all_tags);
+    }
+};
+
+} // namespace test
+
+#define ZEN_JOIN_(a, b) a##b
+#define ZEN_JOIN(a, b) ZEN_JOIN_(a, b)
+#define ZEN_TEST_OF_EACH(table, body, name, tags)                                                  \
+    static void body(const test::Program &);                                                       \
+    static const test::TestOfEach<table, body> ZEN_JOIN(register_, body)(name, tags);              \
+    static void body([[maybe_unused]] const test::Program &program)
+
+/// TEST_OF_EACH(table, "does what it should", "[kind]") { ... uses `program` ... }
+#define TEST_OF_EACH(table, name, tags)                                                            \
+    ZEN_TEST_OF_EACH(table, ZEN_JOIN(test_at_line_, __LINE__), name, tags)
+
+/// A check about a program, whose output and status are reported when it fails.
+#define CHECK_PROGRAM(process, condition)                                                          \
+    do {                                                                                           \
+        if (condition) SUCCEED();                                                                  \
+        else FAIL_CHECK(#condition "\n" << (process).description());                               \
+    } while (false)
+
+#endif

@@ -1,0 +1,80 @@
+// A program under test: started with exec in a process group of its own, its output read while it
+// runs, and in any case ended and reaped.
+#ifndef ZEN_TESTS_PROCESS_H
+#define ZEN_TESTS_PROCESS_H
+
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace test {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// The deadline of a wait for something that is about to happen. It is long, because a loaded
+/// machine is slow; where all is well, no wait comes near it.
+inline constexpr Milliseconds patience{10'000};
+
+class Process {
+  public:
+    /// Starts `arguments[0]`, with standard input from /dev/null. Throws if it cannot be started.
+    explicit Process(std::vector<std::string> arguments);
+    ~Process(); ///< Kills the whole group, and reaps the process.
+    Process(const Process &) = delete;
+    Process &operator=(const Process &) = delete;
+
+    pid_t pid() const { return pid_; }
+
+    /// What the process has written so far.
+    std::string standard_output() const;
+    std::string standard_error() const;
+
+    /// Waits until the standard output contains `text`, or cannot any more. False: it does not.
+    bool wait_for(std::string_view text, Milliseconds limit = patience) const;
+
+    /// Waits for the next whole line of standard output since the last call; nothing: there is
+    /// none.
+    std::optional<std::string> next_line(Milliseconds limit = patience);
+
+    /// Waits for the end of the process and of its output: the status that waitpid reports, or
+    /// nothing if it still runs.
+    std::optional<int> wait_exit(Milliseconds limit = patience);
+
+    void signal(int number) const; ///< To the process alone, not to its group.
+
+    /// Stops reading the standard output: what the process writes from now on goes to a closed
+    /// pipe.
+    void close_output();
+
+    /// "still running", "exit status 1" or "killed by signal 9 (Killed)".
+    std::string status_text();
+
+    /// For the report of a failed check: command, last lines of output, status.
+    std::string description();
+
+  private:
+    void read_output();
+
+    std::string command_;
+    pid_t pid_ = -1;
+    std::optional<int> status_;
+    int out_ = -1, err_ = -1, wake_[2] = {-1, -1};
+    mutable std::mutex mutex_;
+    mutable std::condition_variable changed_;
+    std::string text_[2]; // standard output and standard error
+    bool complete_ = false;
+    std::size_t next_line_ = 0;
+    std::thread reader_;
+};
+
+} // namespace test
+
+#endif

@@ -1,0 +1,47 @@
+// The programs of the kit as the tests see them. A row in the table brings a program the behaviours
+// of its kind, and a place in the demo.
+#ifndef ZEN_TESTS_PROGRAMS_H
+#define ZEN_TESTS_PROGRAMS_H
+
+#include <array>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace test {
+
+enum class Kind { tcp_server, udp_server, tcp_client, udp_client };
+
+struct Program {
+    std::string_view name; // "sszt -f"
+    std::string_view tag;  // "[sszt]": the exercise
+    std::string_view path; // "sszt/sszt", in the directory of the kit
+    Kind kind;
+    std::string_view letters;     // the options it has, besides -h
+    std::string_view option = {}; // one that is always given: "-f"
+
+    constexpr bool has(char letter) const { return letters.find(letter) != letters.npos; }
+    std::string file() const { return std::string(path.substr(path.find('/') + 1)); }
+};
+
+inline constexpr std::array programs = {
+    Program{"zens", "[zens]", "zens/zens", Kind::tcp_server, "qt"},
+    Program{"zus", "[zus]", "zus/zus", Kind::udp_server, "q"},
+    Program{"zenc", "[zenc]", "zenc/zenc", Kind::tcp_client, "t"},
+    Program{"zuc", "[zuc]", "zuc/zuc", Kind::udp_client, "t"},
+};
+
+/// The row of that name; throws if there is none.
+const Program &named(std::string_view name);
+
+/// The directory of the kit under test: ZEN_KIT, or the current one.
+std::string kit_directory();
+
+/// The command that starts a program: its path, its own option, then `arguments`.
+std::vector<std::string> command(const Program &program,
+                                 std::initializer_list<std::string> arguments);
+
+} // namespace test
+
+#endif

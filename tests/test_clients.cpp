@@ -1,0 +1,265 @@
+// The clients, against servers that the tests play themselves.
+#include "support/kit.h"
+
+#include <sys/wait.h>
+
+using namespace test;
+
+namespace {
+
+// What a client prints that gets the right answers.
+const std::string three_lines = [] {
+    std::string text;
+    for (const auto &[question, answer] : zen)
+        text.append("Sent: ").append(question).append("\nReceived: ").append(answer).append("\n");
+    return text;
+}();
+
+// A client, started on a server's address.
+class Client : public Process {
+  public:
+    Client(const Program &program, const Endpoint &server,
+           std::initializer_list<std::string> options = {}, const std::string &host = {})
+        : Process(client_command(program, server, options, host)) {}
+
+  private:
+    static std::vector<std::string> client_command(const Program &program, const Endpoint &server,
+                                                   std::initializer_list<std::string> options,
+                                                   const std::string &host) {
+        std::vector<std::string> all = command(program, options);
+        all.insert(all.end(), {host.empty() ? server.host : host, std::to_string(server.port)});
+        return all;
+    }
+};
+
+void check_succeeds(Client &client) {
+    const auto status = client.wait_exit();
+    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    CHECK_PROGRAM(client, client.standard_output() == three_lines);
+    CHECK_PROGRAM(client, client.standard_error().empty());
+}
+
+// Checks that it ends with status 1 and one line on standard error.
+void check_fails(Client &client, const std::string &line) {
+    const auto status = client.wait_exit();
+    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    INFO(client.description() << "expected: " << line);
+    CHECK(client.standard_error() == line + "\n");
+}
+
+const Program &zenc = named("zenc"), &zuc = named("zuc");
+const std::string question(zen[0].first);
+
+// Receives the next question of `zuc`, which must be the expected one; answers are the test's
+// affair.
+Datagrams::Datagram receive_question(Datagrams &server, Client &client, std::string_view expected) {
+    const auto datagram = server.receive();
+    check_bytes(client, "(nothing)", expected, datagram.bytes);
+    return datagram;
+}
+
+} // namespace
+
+// ---- zenc
+
+TEST_CASE("zenc: asks one question after the other, and closes", "[zenc][conversation]") {
+    Listener listener;
+    Client client(zenc, listener.local());
+    Connection server = listener.accept();
+    for (const auto &[asked, answered] : zen) {
+        check_bytes(client, "(nothing)", asked, server.receive(asked.size()));
+        CHECK_PROGRAM(client,
+                      server.receive(1, Milliseconds(20)).empty()); // it waits for the answer
+        CHECK_PROGRAM(client, server.send(answered));
+    }
+    check_bytes(client, "(nothing)", "", server.receive_all());
+    CHECK_PROGRAM(client, server.ended());
+    check_succeeds(client);
+}
+
+TEST_CASE("zenc: takes answers however they are cut", "[zenc][stream]") {
+    Listener listener;
+    for (const bool at_once : {false, true}) {
+        Client client(zenc, listener.local());
+        Connection server = listener.accept();
+        if (at_once) CHECK_PROGRAM(client, server.send(three_answers));
+        for (const auto &[asked, answered] : zen) {
+            server.receive(asked.size());
+            if (!at_once) CHECK_PROGRAM(client, server.dribble(answered));
+        }
+        check_succeeds(client);
+    }
+}
+
+TEST_CASE("zenc: shows escaped what the server sends", "[zenc][hostile]") {
+    Listener listener;
+    Client client(zenc, listener.local());
+    Connection server = listener.accept();
+    CHECK_PROGRAM(client, server.send("\x1b[2J\nReceived: Ugly.Implicit.Complex."));
+    server.receive_all();
+    CHECK_PROGRAM(client, client.wait_for("Received: \\x1b[2J\\nReceived: Ugly.\n"));
+    CHECK_PROGRAM(client, client.wait_exit().has_value());
+}
+
+TEST_CASE("zenc: says that there is no server", "[zenc][errors]") {
+    Listener listener;
+    const Endpoint closed = listener.local();
+    listener.close();
+    Client client(zenc, closed);
+    check_fails(client, "zenc: cannot connect to " + closed.name() + ": Connection refused");
+}
+
+TEST_CASE("zenc: says that the server closed before an answer was complete", "[zenc][errors]") {
+    Listener listener;
+    for (const std::string part : {"", "Ugl"}) {
+        Client client(zenc, listener.local());
+        Connection server = listener.accept();
+        server.receive(question.size());
+        CHECK_PROGRAM(client, server.send(part));
+        server.close();
+        check_fails(client, "zenc: no complete answer from " + listener.local().name() +
+                                ": connection closed");
+    }
+}
+
+TEST_CASE("zenc: says that the server reset the connection", "[zenc][errors]") {
+    Listener listener;
+    Client client(zenc, listener.local());
+    Connection server = listener.accept();
+    server.receive(question.size());
+    server.reset();
+    check_fails(client,
+                "zenc: no answer from " + listener.local().name() + ": Connection reset by peer");
+}
+
+TEST_CASE("zenc: gives up on a silent server", "[zenc][time limit]") {
+    Listener listener;
+    const std::string line =
+        "zenc: no answer from " + listener.local().name() + ": Connection timed out";
+    {
+        Client client(zenc, listener.local(), {"-t", "1"});
+        check_fails(client, line); // connected by the kernel, never accepted
+    }
+    Connection rest = listener.accept();
+    Client client(zenc, listener.local(), {"-t", "1"});
+    Connection server = listener.accept();
+    for (int i = 0; i < 40 && server.send("x"); ++i) // never silent, never done
+        if (client.wait_exit(Milliseconds(100))) break;
+    check_fails(client, line);
+}
+
+TEST_CASE("zenc: gives up on a server whose backlog is full", "[zenc][time limit]") {
+    Listener listener("127.0.0.1", 0);
+    Connection takes_the_place(listener.local());
+    Client client(zenc, listener.local(), {"-t", "1"});
+    check_fails(client,
+                "zenc: cannot connect to " + listener.local().name() + ": Connection timed out");
+}
+
+TEST_CASE("zenc: refuses an answer of over 1024 bytes", "[zenc][hostile]") {
+    Listener listener;
+    {
+        Client client(zenc, listener.local());
+        Connection server = listener.accept();
+        CHECK_PROGRAM(client, server.send(std::string(1023, 'x') + '.'));
+        CHECK_PROGRAM(client, client.wait_for("Received: " + std::string(1023, 'x') + ".\n"));
+    }
+    Client client(zenc, listener.local());
+    Connection server = listener.accept();
+    server.send(std::string(64'000'000, 'x')); // until it has closed
+    check_fails(client, "zenc: answer too long from " + listener.local().name());
+}
+
+TEST_CASE("zenc: tries each address of a host", "[zenc][addresses]") {
+    Server server(named("zens")); // on 127.0.0.1 only; localhost may be ::1 as well
+    Client client(zenc, server.address(), {}, "localhost");
+    check_succeeds(client);
+}
+
+TEST_CASE("zenc: goes on where it was stopped", "[zenc][signals]") {
+    Listener listener;
+    Client client(zenc, listener.local());
+    Connection server = listener.accept();
+    server.receive(question.size());
+    client.signal(SIGSTOP);
+    client.signal(SIGCONT);
+    CHECK_PROGRAM(client, server.send(three_answers));
+    check_succeeds(client);
+}
+
+// ---- zuc
+
+TEST_CASE("zuc: asks one question after the other", "[zuc][conversation]") {
+    Datagrams server;
+    Client client(zuc, server.local());
+    for (const auto &[asked, answered] : zen) {
+        const auto datagram = receive_question(server, client, asked);
+        server.send_to(datagram.sender, answered);
+    }
+    check_succeeds(client);
+}
+
+TEST_CASE("zuc: asks again when a question or an answer is lost", "[zuc][loss]") {
+    Datagrams server;
+    Client client(zuc, server.local());
+    receive_question(server, client, question);
+    receive_question(server, client, question);
+    for (const auto &[asked, answered] : zen) {
+        const auto datagram = receive_question(server, client, asked);
+        server.send_to(datagram.sender, answered);
+    }
+    check_succeeds(client);
+}
+
+TEST_CASE("zuc: takes no late or repeated answer for the answer to another question",
+          "[zuc][loss]") {
+    Datagrams server;
+    Client client(zuc, server.local());
+    auto datagram = receive_question(server, client, zen[0].first);
+    datagram = receive_question(server, client, zen[0].first); // the answer to the first is late
+    for (int i = 0; i < 3; ++i) server.send_to(datagram.sender, zen[0].second);
+    datagram = receive_question(server, client, zen[1].first);
+    for (const std::string_view answer :
+         {zen[0].second, zen[0].second, zen[1].second, zen[1].second})
+        server.send_to(datagram.sender, answer);
+    datagram = receive_question(server, client, zen[2].first);
+    for (const std::string_view answer : {zen[1].second, zen[0].second, zen[2].second})
+        server.send_to(datagram.sender, answer);
+    check_succeeds(client);
+}
+
+TEST_CASE("zuc: takes answers only from the address it asked", "[zuc][hostile]") {
+    Datagrams server, stranger, other_host("127.0.0.2");
+    Client client(zuc, server.local());
+    for (const auto &[asked, answered] : zen) {
+        const auto datagram = receive_question(server, client, asked);
+        stranger.send_to(datagram.sender, "Wrong.");
+        other_host.send_to(datagram.sender, "Wrong.");
+        server.send_to(datagram.sender, answered);
+    }
+    check_succeeds(client);
+}
+
+TEST_CASE("zuc: refuses an answer of over 1024 bytes", "[zuc][hostile]") {
+    Datagrams server;
+    Client client(zuc, server.local());
+    const auto datagram = receive_question(server, client, question);
+    server.send_to(datagram.sender, std::string(1025, 'x'));
+    check_fails(client, "zuc: answer too long from " + server.local().name());
+}
+
+TEST_CASE("zuc: gives up on a silent server, and on none", "[zuc][time limit]") {
+    Datagrams server;
+    const std::string name = server.local().name();
+    Client silent(zuc, server.local(), {"-t", "1"});
+    check_fails(silent, "zuc: no answer from " + name + ": Connection timed out");
+    server.close();
+    Client none(zuc, Endpoint::parse(name), {"-t", "1"});
+    check_fails(none, "zuc: no answer from " + name + ": Connection refused");
+}
+
+TEST_CASE("zuc: tries each address of a host", "[zuc][addresses]") {
+    Server server(named("zus")); // on 127.0.0.1 only; localhost may be ::1 as well
+    Client client(zuc, server.address(), {}, "localhost");
+    check_succeeds(client);
+}

@@ -1,0 +1,69 @@
+// The command line of every program, and how it reports what is wrong with it.
+#include "support/kit.h"
+
+#include <sys/wait.h>
+
+using namespace test;
+
+namespace {
+
+// Runs the program to its end and checks its exit status and, for status 2, what it prints.
+void check_usage_error(const Program &program, std::initializer_list<std::string> arguments,
+                       const std::string &wrong) {
+    Process process(command(program, arguments));
+    const auto status = process.wait_exit();
+    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 2);
+    CHECK_PROGRAM(process, process.standard_output().empty());
+    const std::string error = process.standard_error(), name = program.file();
+    const std::string first = name + ": " + wrong + "\n", second = "usage: " + name + " [-h]";
+    INFO(process.description() << "expected: " << first << second);
+    CHECK(error.substr(0, first.size() + second.size()) == first + second);
+    CHECK(std::count(error.begin(), error.end(), '\n') == 2);
+}
+
+} // namespace
+
+TEST_OF_EACH(programs, "explains itself with -h", "[command line]") {
+    Process process(command(program, {"-h"}));
+    const auto status = process.wait_exit();
+    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    CHECK_PROGRAM(process, process.standard_error().empty());
+    const std::string help = process.standard_output(), name = program.file();
+    CHECK_PROGRAM(process, help.rfind("usage: " + name + " [-h]", 0) == 0);
+    CHECK_PROGRAM(process,
+                  help.find("\nexample: ./" + std::string(program.path) + " ") != help.npos);
+    CHECK_PROGRAM(process, help.find("(127.0.0.1)") != help.npos);
+    CHECK_PROGRAM(process, help.find("(65432)") != help.npos);
+    CHECK_PROGRAM(process, (help.find("  -q ") != help.npos) == is_server(program));
+    CHECK_PROGRAM(process, (help.find("  -t SECONDS ") != help.npos) == program.has('t'));
+}
+
+TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2", "[command line]") {
+    check_usage_error(program, {"-x"}, "unknown option -x");
+    check_usage_error(program, {"127.0.0.1", "8000", "more"}, "surplus argument 'more'");
+    check_usage_error(program, {"127.0.0.1", "8000", "-h"}, "surplus argument '-h'");
+    const std::string range = is_server(program) ? "0 to 65535" : "1 to 65535";
+    for (const std::string port :
+         {"abc", "70000", "65536", "-1", "", "80x", "+80", " 80", "99999999999999999999"})
+        check_usage_error(program, {"127.0.0.1", port},
+                          "PORT must be a number from " + range + ", not '" + port + "'");
+    if (!is_server(program))
+        check_usage_error(program, {"127.0.0.1", "0"},
+                          "PORT must be a number from 1 to 65535, not '0'");
+    if (!program.has('t')) return;
+    check_usage_error(program, {"-t"}, "no value for option -t");
+    for (const std::string seconds : {"-1", "1.5", "x", "", "86401"})
+        check_usage_error(program, {"-t", seconds},
+                          "-t must be a number from 0 to 86400, not '" + seconds + "'");
+}
+
+TEST_OF_EACH(programs, "says that a host cannot be resolved", "[command line]") {
+    const std::string host(70, 'x'); // longer than a name may be: no resolver is asked
+    Process process(command(program, {host, "8000"}));
+    const auto status = process.wait_exit();
+    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    const std::string error = process.standard_error(),
+                      start = program.file() + ": cannot resolve " + host + ": ";
+    CHECK_PROGRAM(process, error.rfind(start, 0) == 0);
+    CHECK_PROGRAM(process, std::count(error.begin(), error.end(), '\n') == 1);
+}

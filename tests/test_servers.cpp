@@ -1,0 +1,171 @@
+// What every server of the kit does, over TCP or UDP: the ready line, the signals, the log.
+#include "support/kit.h"
+#include "support/procfs.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace test;
+
+namespace {
+
+// Asks one question over either transport. Empty: no answer came.
+std::string ask(const Program &program, const Endpoint &server, std::string_view question) {
+    if (is_tcp_server(program)) return Connection(server).exchange(question);
+    Datagrams client(server.host);
+    client.send_to(server, question);
+    return client.receive().bytes;
+}
+
+void check_answers(const Program &program, Process &server, const Endpoint &address) {
+    for (const auto &[question, answer] : zen)
+        check_bytes(server, question, answer, ask(program, address, question));
+}
+
+// Sends the signal and checks that the server ends well within the second it is given: it prints
+// its last line, exits with 0 and leaves nothing behind in its process group.
+void check_stops(Server &server, int signal) {
+    server.signal(signal);
+    const auto status = server.wait_exit(Milliseconds(3000));
+    CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    const std::string out = server.standard_output(), last = "\nServer stopped\n";
+    CHECK_PROGRAM(server, out.size() > last.size() &&
+                              out.compare(out.size() - last.size(), last.size(), last) == 0);
+    CHECK_PROGRAM(server, kill(-server.pid(), 0) != 0);
+}
+
+// Starts a server through a shell, which can do to its standard descriptors what `redirections`
+// say. Its ready line cannot be read: the port is found in /proc.
+class RedirectedServer : public Process {
+  public:
+    RedirectedServer(const Program &program, const std::string &redirections)
+        : Process(shell_command(program, redirections)) {
+        if (!eventually([&] { return bound_port(pid()) != 0; }))
+            throw std::runtime_error("does not listen\n" + description());
+    }
+    Endpoint address() const { return {"127.0.0.1", bound_port(pid())}; }
+
+  private:
+    static std::vector<std::string> shell_command(const Program &program,
+                                                  const std::string &redirections) {
+        std::vector<std::string> all = {"/bin/sh", "-c", "exec \"$@\" " + redirections, "sh"};
+        for (std::string &argument : test::command(program, {"127.0.0.1", "0"}))
+            all.push_back(argument);
+        return all;
+    }
+};
+
+void check_answers_redirected(const Program &program, const std::string &redirections) {
+    RedirectedServer server(program, redirections);
+    for (int round = 0; round < 2; ++round) check_answers(program, server, server.address());
+    CHECK_PROGRAM(server, server.standard_output().empty());
+}
+
+} // namespace
+
+TEST_OF_EACH(servers, "prints the ready line with its address and port", "[ready]") {
+    Server server(program);
+    CHECK(server.ready_line().substr(0, 3) == (is_tcp_server(program) ? "TCP" : "UDP"));
+    CHECK(server.ready_line().substr(3) ==
+          " server started at 127.0.0.1:" + std::to_string(server.address().port));
+    CHECK(bound_port(server.pid()) == server.address().port);
+    check_answers(program, server, server.address());
+}
+
+TEST_OF_EACH(servers, "serves IPv6, and names addresses in brackets", "[ready][ipv6]") {
+    Server server(program, {}, "::1");
+    CHECK(server.ready_line().substr(3) ==
+          " server started at [::1]:" + std::to_string(server.address().port));
+    check_answers(program, server, server.address());
+    CHECK_PROGRAM(server, server.wait_for("Received from [::1]:"));
+}
+
+TEST_OF_EACH(servers, "serves a host given by name", "[ready]") {
+    Server server(program, {}, "localhost");
+    check_answers(program, server, server.address());
+}
+
+TEST_OF_EACH(servers, "prints with -q nothing but the ready line", "[quiet]") {
+    Server server(program, {"-q"});
+    check_answers(program, server, server.address());
+    if (is_tcp_server(program)) ask(program, server.address(), "What?");
+    server.signal(SIGTERM);
+    CHECK_PROGRAM(server, server.wait_exit().has_value());
+    CHECK(server.standard_output() == server.ready_line() + "\n");
+    CHECK_PROGRAM(server, server.standard_error().empty());
+}
+
+TEST_OF_EACH(servers, "stops on SIGINT and SIGTERM when idle", "[stop]") {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        Server server(program);
+        check_stops(server, signal);
+        Server used(program);
+        check_answers(program, used, used.address());
+        check_stops(used, signal);
+    }
+}
+
+TEST_OF_EACH(tcp_servers,
+             "stops on a signal while clients are silent, in mid-question, not reading", "[stop]") {
+    for (const int signal : {SIGINT, SIGTERM})
+        for (const std::string &sent :
+             {std::string(), std::string("Simple is"), repeat(three_questions, 100'000)}) {
+            Server server(program);
+            Connection client(server.address(), 4096);
+            CHECK_PROGRAM(server, server.wait_for("Connected by " + client.local().name()));
+            client.send(sent, Milliseconds(300)); // the last one: until the server takes no more
+            check_stops(server, signal);
+        }
+}
+
+TEST_OF_EACH(tcp_servers, "can be started again at once on the same port", "[stop]") {
+    std::string port;
+    {
+        Server server(program);
+        port = std::to_string(server.address().port);
+        Connection stays_open(server.address());
+        check_bytes(server, zen[0].first, zen[0].second,
+                    (stays_open.send(zen[0].first), stays_open.receive(zen[0].second.size())));
+        check_stops(server, SIGTERM);
+    }
+    Process again(command(program, {"127.0.0.1", port}));
+    CHECK_PROGRAM(again, again.wait_for("TCP server started at 127.0.0.1:" + port + "\n"));
+}
+
+TEST_OF_EACH(servers, "says that its port is in use", "[errors]") {
+    Server server(program);
+    const std::string port = std::to_string(server.address().port);
+    Process second(command(program, {"127.0.0.1", port}));
+    const auto status = second.wait_exit();
+    CHECK_PROGRAM(second, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    const std::string what = is_tcp_server(program) ? ": cannot listen on " : ": cannot bind to ";
+    CHECK(second.standard_error() ==
+          program.file() + what + server.address().name() + ": Address already in use\n");
+    CHECK(second.standard_output().empty());
+    check_answers(program, server, server.address());
+}
+
+TEST_OF_EACH(servers, "serves when its standard output is full", "[output]") {
+    check_answers_redirected(program, ">/dev/full");
+}
+
+TEST_OF_EACH(servers, "sends nothing but answers when its standard descriptors are closed",
+             "[output]") {
+    check_answers_redirected(program, "<&- >&- 2>&-");
+}
+
+TEST_OF_EACH(servers, "serves when the reader of its log goes away", "[output]") {
+    Server server(program);
+    check_answers(program, server, server.address());
+    server.close_output();
+    check_answers(program, server, server.address());
+    check_answers(program, server, server.address());
+}
+
+TEST_OF_EACH(servers, "raises its limit of descriptors to the hard limit", "[limits]") {
+    Server server(program);
+    rlimit limit = {};
+    REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, nullptr, &limit) == 0);
+    CHECK(limit.rlim_cur == limit.rlim_max);
+}

@@ -1,0 +1,329 @@
+// What every TCP server of the kit does.
+#include "support/kit.h"
+#include "support/procfs.h"
+
+#include <sys/resource.h>
+
+using namespace test;
+
+namespace {
+
+const std::string question(zen[0].first), answer(zen[0].second);
+
+// The log of a client that asked the three questions one by one.
+std::string conversation_log(const std::string &peer) {
+    std::string log = "Connected by " + peer + "\n";
+    for (const auto &[asked, answered] : zen) {
+        log.append("Received from ").append(peer).append(": ").append(asked).append("\n");
+        log.append("Sent to ").append(peer).append(": ").append(answered).append("\n");
+    }
+    return log + "Connection with " + peer + " closed\n";
+}
+
+// Checks that a stream which ends with one that cannot be answered gets the answers to what stands
+// before it, then an end of file, and that this is logged.
+void check_hung_up(Server &server, const std::string &sent, const std::string &expected,
+                   const std::string &logged) {
+    Connection client(server.address());
+    const std::string peer = client.local().name();
+    CHECK_PROGRAM(server, client.send(sent));
+    check_bytes(server, sent, expected, client.receive_all());
+    CHECK_PROGRAM(server, client.ended());
+    CHECK_PROGRAM(server, !client.was_reset());
+    client.close();
+    CHECK_PROGRAM(server, server.wait_for(logged + peer));
+    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed"));
+    check_alive(server);
+}
+
+} // namespace
+
+TEST_OF_EACH(tcp_servers, "answers the three questions, and logs the conversation",
+             "[conversation]") {
+    Server server(program);
+    CHECK(server.ready_line() == "TCP server started at " + server.address().name());
+    std::string peer;
+    {
+        Connection client(server.address());
+        peer = client.local().name();
+        for (const auto &[asked, answered] : zen) {
+            CHECK_PROGRAM(server, client.send(asked));
+            check_bytes(server, asked, answered, client.receive(answered.size()));
+            CHECK_PROGRAM(server,
+                          server.wait_for("Sent to " + peer + ": " + std::string(answered)));
+        }
+    }
+    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
+    CHECK(server.standard_output() == server.ready_line() + "\n" + conversation_log(peer));
+    CHECK_PROGRAM(server, server.standard_error().empty());
+}
+
+TEST_OF_EACH(tcp_servers, "answers in any order, and as often as asked", "[conversation]") {
+    Server server(program);
+    Connection client(server.address());
+    for (const int i : {2, 0, 0, 1, 2, 2, 0}) {
+        const auto &[asked, answered] = zen[i];
+        CHECK_PROGRAM(server, client.send(asked));
+        check_bytes(server, asked, answered, client.receive(answered.size()));
+    }
+}
+
+TEST_OF_EACH(tcp_servers, "answers questions that come in one segment", "[stream]") {
+    Server server(program);
+    Connection client(server.address());
+    CHECK_PROGRAM(server, client.send(three_questions));
+    check_bytes(server, three_questions, three_answers, client.receive(three_answers.size()));
+}
+
+TEST_OF_EACH(tcp_servers, "answers questions that are cut in two at any place", "[stream]") {
+    Server server(program);
+    for (std::size_t cut = 1; cut < three_questions.size(); ++cut) {
+        Connection client(server.address());
+        CHECK_PROGRAM(server, client.send(three_questions.substr(0, cut)));
+        CHECK_PROGRAM(server, wait_until_read(client));
+        CHECK_PROGRAM(server, client.send(three_questions.substr(cut)));
+        client.shut_down_sending();
+        INFO("cut after " << cut << " bytes");
+        check_bytes(server, three_questions, three_answers, client.receive_all());
+    }
+}
+
+TEST_OF_EACH(tcp_servers, "answers questions that come byte by byte", "[stream]") {
+    Server server(program);
+    Connection client(server.address());
+    for (const char byte : three_questions) {
+        CHECK_PROGRAM(server, client.send({&byte, 1}));
+        CHECK_PROGRAM(server, wait_until_read(client));
+    }
+    check_bytes(server, three_questions, three_answers, client.receive(three_answers.size()));
+}
+
+TEST_OF_EACH(tcp_servers, "answers all that is pipelined before a half-close, in order",
+             "[stream]") {
+    Server server(program, {"-q"});
+    for (const int times : {1, 100, 1000, 10'000}) {
+        Connection client(server.address());
+        const std::string sent = repeat(three_questions, times);
+        check_bytes(server, sent, repeat(three_answers, times), client.exchange(sent));
+        CHECK_PROGRAM(server, client.ended());
+    }
+}
+
+TEST_OF_EACH(tcp_servers, "gives a slow reader every byte", "[stream]") {
+    Server server(program, {"-q"});
+    Connection client(server.address(), 4096);
+    const std::string sent = repeat(three_questions, 30'000);
+    check_bytes(server, sent, repeat(three_answers, 30'000), client.exchange(sent));
+}
+
+TEST_OF_EACH(tcp_servers, "skips white space before a question", "[stream]") {
+    Server server(program);
+    const std::string sent = " \t\r\n" + question + "\r\n\r\n " + question + "\n";
+    {
+        Connection client(server.address());
+        check_bytes(server, sent, answer + answer, client.exchange(sent));
+    }
+    const std::string much = std::string(100'000, ' ') + question;
+    Connection client(server.address());
+    check_bytes(server, much, answer, client.exchange(much));
+    CHECK_PROGRAM(server, server.standard_output().find("mid-question") == std::string::npos);
+}
+
+TEST_OF_EACH(tcp_servers, "hangs up on an unrecognized question, after the answers before it",
+             "[unrecognized]") {
+    Server server(program);
+    for (const std::string bad :
+         {"Ugly is better than?", "beautiful is better than?", "?", "Ugly.?",
+          "Beautiful is better  than?", "Beautiful\nis better than?"})
+        check_hung_up(server, question + question + bad + question, answer + answer,
+                      "Unrecognized question from ");
+}
+
+TEST_OF_EACH(tcp_servers, "loses no answer when junk follows an unrecognized question",
+             "[unrecognized]") {
+    Server server(program);
+    const std::string sent = question + question + "What?" + std::string(200'000, 'j');
+    for (int i = 0; i < 100; ++i) {
+        Connection client(server.address());
+        CHECK_PROGRAM(server, client.send(sent));
+        check_bytes(server, sent, answer + answer, client.receive_all());
+        CHECK_PROGRAM(server, client.ended());
+    }
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_servers, "hangs up on a question that is too long", "[hostile]") {
+    Server server(program);
+    check_hung_up(server, question + std::string(1024, 'x'), answer, "Question too long from ");
+    check_hung_up(server, question + std::string(1024, 'x') + "?", answer,
+                  "Question too long from ");
+    check_hung_up(server, question + std::string(1023, 'x') + "?", answer,
+                  "Unrecognized question from ");
+}
+
+TEST_OF_EACH(tcp_servers, "keeps nothing of a stream without an end", "[hostile]") {
+    Server server(program);
+    Connection client(server.address());
+    client.send(std::string(64'000'000, 'x')); // ends when the server has closed
+    check_bytes(server, "(x without an end)", "", client.receive_all());
+    client.close();
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_servers, "logs the end of file in mid-question", "[stream]") {
+    Server server(program);
+    Connection client(server.address());
+    const std::string peer = client.local().name();
+    const std::string sent = question + "Simple is";
+    check_bytes(server, sent, answer, client.exchange(sent));
+    CHECK_PROGRAM(server,
+                  server.wait_for("End of file in mid-question from " + peer + ": Simple is\n"));
+    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
+}
+
+TEST_OF_EACH(tcp_servers, "shows escaped what a client sends", "[hostile]") {
+    Server server(program);
+    const std::string sent = std::string("\x1b[2J\xff\xc3\xa9") + '\0' + "\r\nServer stopped?";
+    check_hung_up(server, sent, "", "Unrecognized question from ");
+    CHECK_PROGRAM(server, server.wait_for(": \\x1b[2J\\xff\\xc3\\xa9\\x00\\r\\nServer stopped?\n"));
+}
+
+TEST_OF_EACH(tcp_servers, "survives clients that reset the connection", "[hostile]") {
+    Server server(program);
+    for (int i = 0; i < 20; ++i) {
+        Connection in_mid_question(server.address());
+        CHECK_PROGRAM(server, in_mid_question.send("Simple is"));
+        CHECK_PROGRAM(server, wait_until_read(in_mid_question));
+        in_mid_question.reset();
+        Connection after_an_exchange(server.address());
+        CHECK_PROGRAM(server, after_an_exchange.send(question));
+        after_an_exchange.receive(answer.size());
+        after_an_exchange.reset();
+        Connection at_once(server.address());
+        at_once.reset();
+    }
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_servers, "survives clients that ask and do not read", "[hostile]") {
+    Server server(program);
+    for (int i = 0; i < 30; ++i) {
+        Connection client(server.address());
+        CHECK_PROGRAM(server, client.send(repeat(three_questions, 10)));
+    }
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_servers, "survives connections that are reset before they are accepted",
+             "[hostile]") {
+    Server server(program);
+    server.signal(SIGSTOP);
+    for (int i = 0; i < 3; ++i) Connection(server.address()).reset();
+    server.signal(SIGCONT);
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_servers, "survives urgent data", "[hostile]") {
+    Server server(program);
+    Connection client(server.address());
+    CHECK(send(client.get(), "!", 1, MSG_OOB) == 1);
+    check_bytes(server, question, answer, client.exchange(question));
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_servers, "goes on where it was stopped in mid-conversation", "[signals]") {
+    Server server(program);
+    Connection client(server.address());
+    CHECK_PROGRAM(server, client.send(question.substr(0, 5)));
+    CHECK_PROGRAM(server, wait_until_read(client));
+    server.signal(SIGSTOP);
+    server.signal(SIGCONT);
+    check_bytes(server, question, answer, client.exchange(question.substr(5)));
+}
+
+TEST_OF_EACH(tcp_servers, "answers a storm of clients", "[storm]") {
+    Server server(program, {"-q"});
+    for (int round = 0; round < 10; ++round) {
+        std::vector<Connection> clients;
+        for (int i = 0; i < 50; ++i) clients.emplace_back(server.address());
+        for (Connection &client : clients) {
+            CHECK_PROGRAM(server, client.send(question));
+            client.shut_down_sending();
+        }
+        for (Connection &client : clients)
+            check_bytes(server, question, answer, client.receive_all());
+    }
+}
+
+TEST_OF_EACH(tcp_servers, "leaves no descriptor behind", "[leaks]") {
+    Server server(program, {"-q"});
+    check_alive(server);
+    const std::size_t before = descriptor_count(server.pid());
+    for (int i = 0; i < 50; ++i) {
+        Connection client(server.address());
+        if (i % 2 == 0) check_bytes(server, question, answer, client.exchange(question));
+        else client.reset();
+    }
+    check_alive(server);
+    CHECK(eventually([&] { return descriptor_count(server.pid()) <= before; }));
+}
+
+TEST_OF_EACH(tcp_servers, "pauses when it runs out of descriptors, says so once, and goes on",
+             "[limits]") {
+    Server server(program);
+    const rlimit none = {3, 8192};
+    REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
+    check_alive(server); // for this one, the accept that sleeps already has the descriptor
+    Connection client(server.address());
+    CHECK_PROGRAM(server, client.send(question));
+    CHECK_PROGRAM(server, server.wait_for("Cannot accept: Too many open files\n"));
+    CHECK_PROGRAM(server, client.receive(1, Milliseconds(300)).empty());
+    const rlimit enough = {64, 8192};
+    REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &enough, nullptr) == 0);
+    check_bytes(server, question, answer, client.receive(answer.size()));
+    client.close();
+    check_alive(server);
+    const std::string log = server.standard_output();
+    CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
+}
+
+TEST_OF_EACH(servers_with_time_limit, "gives up on a silent client", "[time limit]") {
+    Server server(program, {"-t", "1"});
+    Connection client(server.address());
+    CHECK_PROGRAM(server, client.send("Simple is"));
+    check_bytes(server, "Simple is", "", client.receive_all());
+    CHECK_PROGRAM(server, client.ended());
+    const std::string peer = client.local().name();
+    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
+    check_alive(server);
+}
+
+TEST_OF_EACH(servers_with_time_limit, "gives up on a client that never reads", "[time limit]") {
+    Server server(program, {"-q", "-t", "1"});
+    Connection client(server.address(), 4096);
+    client.send(repeat(three_questions, 300'000),
+                Milliseconds(500)); // until the server sends no more
+    check_alive(server);
+}
+
+TEST_CASE(
+    "zens: one thread, which sleeps in accept, and in a receive call while a client is silent",
+    "[zens][architecture]") {
+    Server server(named("zens"));
+    CHECK(thread_count(server.pid()) == 1);
+    CHECK(eventually([&] { return accept_calls.count(sleeping_in(server.pid())) == 1; }));
+    Connection client(server.address());
+    CHECK(eventually([&] { return receive_calls.count(sleeping_in(server.pid())) == 1; }));
+}
+
+TEST_CASE("zens: a second client waits until the first has left", "[zens][architecture]") {
+    Server server(named("zens"));
+    Connection first(server.address());
+    CHECK_PROGRAM(server, server.wait_for("Connected by " + first.local().name()));
+    Connection second(server.address());
+    CHECK_PROGRAM(server, second.send(question));
+    check_bytes(server, question, answer, (first.send(question), first.receive(answer.size())));
+    CHECK_PROGRAM(server, second.receive(1, Milliseconds(200)).empty());
+    first.close();
+    check_bytes(server, question, answer, second.receive(answer.size()));
+}

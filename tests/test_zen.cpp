@@ -1,0 +1,247 @@
+// Unit tests of zen.h: what can be had without a process.
+#include "../zen.h"
+#include "catch.h"
+
+#include <new>
+#include <random>
+#include <vector>
+
+namespace {
+std::size_t allocations = 0;
+}
+
+// Counts, for the test that a parser which is warm allocates no more.
+void *operator new(std::size_t size) {
+    ++allocations;
+    if (void *memory = std::malloc(size ? size : 1)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+// What Messages must do, the simple way: the whole stream at once.
+struct Cut {
+    std::vector<std::string> messages;
+    std::string rest;
+    bool too_long = false;
+    bool operator==(const Cut &) const = default;
+};
+
+Cut cut_simply(std::string_view stream, char delimiter, std::size_t limit,
+               std::string_view skipped) {
+    Cut cut;
+    while (true) {
+        while (!stream.empty() && skipped.find(stream[0]) != skipped.npos) stream.remove_prefix(1);
+        const auto end = stream.find(delimiter);
+        const auto size = end == stream.npos ? stream.size() + 1 : end + 1;
+        if (size > limit) cut.too_long = true;
+        if (size > limit || end == stream.npos) {
+            cut.rest = stream;
+            return cut;
+        }
+        cut.messages.emplace_back(stream.substr(0, size));
+        stream.remove_prefix(size);
+    }
+}
+
+// Feeds `stream` in pieces that end at `cuts`; a message that is too long ends it, as in the
+// programs.
+Cut cut_in_pieces(std::string_view stream, const std::vector<std::size_t> &cuts, char delimiter,
+                  std::size_t limit, std::string_view skipped) {
+    zen::Messages messages(delimiter, limit, skipped);
+    Cut cut;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i <= cuts.size() && !cut.too_long; ++i) {
+        const std::size_t end = i < cuts.size() ? cuts[i] : stream.size();
+        messages.feed(stream.substr(begin, end - begin));
+        begin = end;
+        while (const auto message = messages.next()) cut.messages.emplace_back(*message);
+        cut.too_long = messages.too_long();
+    }
+    cut.rest = messages.rest();
+    return cut;
+}
+
+} // namespace
+
+TEST_CASE("the table answers its questions and no other", "[zen][table]") {
+    CHECK(zen::answer_to("Beautiful is better than?") == "Ugly.");
+    CHECK(zen::answer_to("Explicit is better than?") == "Implicit.");
+    CHECK(zen::answer_to("Simple is better than?") == "Complex.");
+    for (const char *other : {"", "?", "Beautiful is better than", "beautiful is better than?",
+                              " Beautiful is better than?", "Beautiful is better than??", "Ugly."})
+        CHECK(zen::answer_to(other).empty());
+}
+
+TEST_CASE("trim takes the white space off both ends", "[zen][trim]") {
+    CHECK(zen::trim(" \t\r\na b\n\n ") == "a b");
+    CHECK(zen::trim("a") == "a");
+    CHECK(zen::trim("").empty());
+    CHECK(zen::trim(" \n ").empty());
+    CHECK(zen::trim(std::string_view("\0 ", 2)) == std::string_view("\0", 1));
+}
+
+TEST_CASE("messages are found however the stream is cut in two", "[zen][messages]") {
+    const std::string stream = "\r\n one? two?\n\tthree?? ?fo";
+    const Cut expected = cut_simply(stream, '?', 8, zen::white_space);
+    REQUIRE(expected.messages == std::vector<std::string>{"one?", "two?", "three?", "?", "?"});
+    REQUIRE(expected.rest == "fo");
+    for (std::size_t i = 0; i <= stream.size(); ++i)
+        CHECK((cut_in_pieces(stream, {i}, '?', 8, zen::white_space) == expected));
+}
+
+TEST_CASE("messages are as a simple parser finds them, for random streams and cuts",
+          "[zen][messages]") {
+    std::mt19937 random(20);
+    const auto upto = [&](std::size_t n) {
+        return std::uniform_int_distribution<std::size_t>(0, n)(random);
+    };
+    const std::string alphabet("ab ?.\n\0", 7);
+    for (int round = 0; round < 20'000; ++round) {
+        std::string stream(upto(40), ' ');
+        for (char &c : stream) c = alphabet[upto(alphabet.size() - 1)];
+        std::vector<std::size_t> cuts(upto(8));
+        for (std::size_t &cut : cuts) cut = upto(stream.size());
+        std::sort(cuts.begin(), cuts.end());
+        const std::size_t limit = 1 + upto(9);
+        const std::string_view skipped = upto(1) ? zen::white_space : std::string_view();
+        for (const char delimiter : {'?', '.', '\n'}) {
+            if (skipped.find(delimiter) != skipped.npos) continue;
+            Cut expected = cut_simply(stream, delimiter, limit, skipped);
+            Cut actual = cut_in_pieces(stream, cuts, delimiter, limit, skipped);
+            // What is too long is found before all of the stream has been fed: the rest is its
+            // beginning.
+            if (expected.too_long) expected.rest = actual.rest = "";
+            INFO("stream " << zen::printable(stream) << ", delimiter " << delimiter << ", limit "
+                           << limit);
+            REQUIRE((actual == expected));
+        }
+    }
+}
+
+TEST_CASE("a message may have as many bytes as the limit, its delimiter included",
+          "[zen][messages]") {
+    for (const std::size_t size : {1023u, 1024u, 1025u}) {
+        zen::Messages messages('?', 1024);
+        messages.feed(std::string(size - 1, 'x') + '?');
+        INFO(size);
+        CHECK(messages.next().has_value() == (size <= 1024));
+        CHECK_FALSE(messages.next().has_value());
+        CHECK(messages.too_long() == (size > 1024));
+    }
+    for (const std::size_t size : {1023u, 1024u, 1025u}) { // and no delimiter yet
+        zen::Messages messages('?', 1024);
+        messages.feed(std::string(size, 'x'));
+        INFO(size);
+        CHECK_FALSE(messages.next().has_value());
+        CHECK(messages.too_long() == (size >= 1024));
+    }
+}
+
+TEST_CASE("messages before one that is too long are found", "[zen][messages]") {
+    zen::Messages messages('?', 8);
+    messages.feed("one?two?" + std::string(100, 'x'));
+    CHECK(messages.next() == "one?");
+    CHECK(messages.next() == "two?");
+    CHECK_FALSE(messages.next());
+    CHECK(messages.too_long());
+}
+
+TEST_CASE("any amount of skipped characters takes no room and is not too long", "[zen][messages]") {
+    zen::Messages messages('?', 8, " ");
+    for (int i = 0; i < 100'000; ++i) {
+        messages.feed(" ");
+        REQUIRE_FALSE(messages.next());
+    }
+    CHECK_FALSE(messages.too_long());
+    CHECK(messages.rest().empty());
+    messages.feed("a?");
+    CHECK(messages.next() == "a?");
+}
+
+TEST_CASE("a megabyte fed one byte at a time takes linear time", "[zen][messages]") {
+    // Quadratic, these would be 10^12 steps: the test would not end.
+    zen::Messages one('\n', 2'000'000);
+    for (int i = 0; i < 1'000'000; ++i) {
+        one.feed("x");
+        REQUIRE_FALSE(one.next().has_value());
+    }
+    one.feed("\n");
+    CHECK(one.next()->size() == 1'000'001);
+
+    zen::Messages many('?', 1024);
+    many.feed(std::string(1'000'000, '?')); // all at once
+    int count = 0;
+    while (many.next()) ++count;
+    CHECK(count == 1'000'000);
+}
+
+TEST_CASE("a warm parser allocates nothing", "[zen][messages]") {
+    zen::Messages messages('?', 1024, zen::white_space);
+    const std::string chunk = "Beautiful is better than?Explicit is better than? Simple is bet";
+    const std::string tail = "ter than?\r\n";
+    const auto round = [&] {
+        std::size_t bytes = 0;
+        for (const std::string *piece : {&chunk, &tail}) {
+            messages.feed(*piece);
+            while (const auto message = messages.next()) bytes += message->size();
+        }
+        return bytes;
+    };
+    round();
+    const std::size_t before = allocations;
+    std::size_t bytes = 0;
+    for (int i = 0; i < 1000; ++i) bytes += round();
+    const std::size_t after = allocations;
+    CHECK(after == before);
+    CHECK(bytes == 71'000);
+}
+
+TEST_CASE("printable escapes all but printable ASCII", "[zen][printable]") {
+    for (int byte = 0; byte < 256; ++byte) {
+        const std::string text = zen::printable(std::string(1, static_cast<char>(byte)));
+        INFO(byte);
+        if (byte >= 32 && byte < 127) CHECK(text == std::string(1, static_cast<char>(byte)));
+        else
+            CHECK(
+                (text[0] == '\\' && text.size() == (std::strchr("\n\r\t", byte) && byte ? 2 : 4)));
+    }
+    CHECK(zen::printable("a\nb\r\t\x1b[2J\xc3\xa9") == "a\\nb\\r\\t\\x1b[2J\\xc3\\xa9");
+    CHECK(zen::printable(std::string_view("\0", 1)) == "\\x00");
+}
+
+TEST_CASE("addresses are named with brackets around IPv6", "[zen][address]") {
+    CHECK(zen::address_name("127.0.0.1", "80") == "127.0.0.1:80");
+    CHECK(zen::address_name("::1", "80") == "[::1]:80");
+    CHECK(zen::address_name("localhost", "80") == "localhost:80");
+}
+
+TEST_CASE("fail names the call and the reason; a time limit is not \"try again\"",
+          "[zen][errors]") {
+    CHECK_THROWS_WITH(zen::fail("cannot listen on 127.0.0.1:80", EADDRINUSE),
+                      "cannot listen on 127.0.0.1:80: Address already in use");
+    CHECK_THROWS_WITH(zen::fail("cannot receive", EAGAIN), "cannot receive: Connection timed out");
+}
+
+TEST_CASE("a descriptor is owned by one and closed once", "[zen][descriptor]") {
+    const auto is_open = [](int number) { return fcntl(number, F_GETFD) >= 0; };
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    {
+        zen::Descriptor first(ends[0]);
+        CHECK(first);
+        CHECK(fcntl(ends[0], F_GETFD) == FD_CLOEXEC);
+        {
+            const zen::Descriptor second(std::move(first));
+            CHECK(second.get() == ends[0]);
+            CHECK_FALSE(first); // the one moved from has none
+            CHECK(is_open(ends[0]));
+        }
+        CHECK_FALSE(is_open(ends[0]));
+        CHECK_FALSE(zen::Descriptor(-1));
+    }
+    CHECK(is_open(ends[1]));
+    close(ends[1]);
+}

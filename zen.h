@@ -1,0 +1,287 @@
+// zen.h: what the programs of the kit share because it is not the lesson of any of them: the table
+// of questions and answers, the cutting of a byte stream into messages, printing, errors,
+// descriptors, the end by a signal, the command line. The socket calls stand in the programs.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+namespace zen {
+
+struct Exchange {
+    std::string_view question, answer;
+};
+inline constexpr Exchange table[] = {{"Beautiful is better than?", "Ugly."},
+                                     {"Explicit is better than?", "Implicit."},
+                                     {"Simple is better than?", "Complex."}};
+inline constexpr std::size_t max_message =
+    1024; // bytes of a question or an answer, its end included
+inline constexpr std::string_view white_space = " \t\r\n";
+
+/// The answer to `question`, which must match exactly; empty if the table has none.
+constexpr std::string_view answer_to(std::string_view question) {
+    for (const Exchange &exchange : table)
+        if (exchange.question == question) return exchange.answer;
+    return {};
+}
+
+/// `text` without the white space around it.
+constexpr std::string_view trim(std::string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of(white_space), text.size()));
+    return text.substr(0, text.find_last_not_of(white_space) + 1);
+}
+
+/// Finds the messages in a byte stream, however the bytes were cut on their way: feed it what recv
+/// brings, then take messages until there is none. What follows the last one is kept. A message
+/// ends with `delimiter` and has at most `limit` bytes, the delimiter included; the characters in
+/// `skipped` are dropped where they stand before a message.
+class Messages {
+  public:
+    Messages(char delimiter, std::size_t limit, std::string_view skipped = {})
+        : delimiter_(delimiter), limit_(limit), skipped_(skipped) {}
+
+    void feed(std::string_view bytes) {
+        text_.erase(0, begin_);
+        searched_ -= std::exchange(begin_, 0);
+        text_ += bytes;
+    }
+
+    /// The next message with its delimiter, valid until the next feed. Nothing if it is not
+    /// complete yet, or too long.
+    std::optional<std::string_view> next() {
+        begin_ = std::min(text_.find_first_not_of(skipped_, begin_), text_.size());
+        searched_ = std::min(text_.find(delimiter_, std::max(begin_, searched_)), text_.size());
+        if (searched_ == text_.size() || too_long()) return {};
+        const std::size_t begin = std::exchange(begin_, searched_ + 1);
+        return std::string_view(text_).substr(begin, begin_ - begin);
+    }
+
+    /// When next() has returned nothing: whether the next message is too long, and what is there of
+    /// it.
+    bool too_long() const { return searched_ - begin_ >= limit_; }
+    std::string_view rest() const { return std::string_view(text_).substr(begin_); }
+
+  private:
+    char delimiter_;
+    std::size_t limit_;
+    std::string_view skipped_;
+    std::string text_;
+    std::size_t begin_ = 0, searched_ = 0; // where the next message begins, how far it was searched
+};
+
+/// `bytes` with all but printable ASCII escaped (\n, \x1b): nothing that a peer sends can drive the
+/// terminal or forge a line.
+inline std::string printable(std::string_view bytes) {
+    constexpr std::string_view controls = "\n\r\t", names = "nrt", digits = "0123456789abcdef";
+    std::string text;
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= ' ' && byte <= '~') text += c;
+        else if (const auto i = controls.find(c); i != controls.npos) (text += '\\') += names[i];
+        else ((text += "\\x") += digits[byte / 16]) += digits[byte % 16];
+    }
+    return text;
+}
+
+/// Prints a line, escaped, with one write: whole and at once, also from several threads. A failure
+/// (closed pipe, full disk) is ignored: a server outlives the reader of its log.
+template <class... Parts> void print_to(int descriptor, const Parts &...parts) {
+    const std::string line = (printable(parts) + ...) + '\n';
+    [[maybe_unused]] const auto ignored = write(descriptor, line.data(), line.size());
+}
+template <class... Parts> void print(const Parts &...parts) { print_to(STDOUT_FILENO, parts...); }
+
+/// Prints a line for an event that `-q` does not want to see.
+inline bool quiet = false;
+template <class... Parts> void log(const Parts &...parts) {
+    if (!quiet) print(parts...);
+}
+
+/// Throws "what: why", where why is the errno of the call that failed. EAGAIN is what a blocking
+/// socket reports when the time limit set for it has passed.
+[[noreturn]] inline void fail(const std::string &what, int error = errno) {
+    throw std::runtime_error(what + ": " + std::strerror(error == EAGAIN ? ETIMEDOUT : error));
+}
+
+/// Owns a descriptor: move-only, closes it when it goes, keeps it from programs started by exec. -1
+/// stands for none.
+class Descriptor {
+  public:
+    explicit Descriptor(int number) : number_(number) {
+        if (number_ >= 0) fcntl(number_, F_SETFD, FD_CLOEXEC);
+    }
+    Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    ~Descriptor() {
+        if (number_ >= 0) close(number_);
+    }
+    int get() const { return number_; }
+    explicit operator bool() const { return number_ >= 0; }
+
+  private:
+    int number_;
+};
+
+/// "127.0.0.1:65432" or "[::1]:65432".
+inline std::string address_name(const std::string &host, const std::string &port) {
+    return (host.find(':') == host.npos ? host : '[' + host + ']') + ':' + port;
+}
+
+/// The address of a socket, as accept, recvfrom and getsockname fill it in. Can be printed.
+struct Address {
+    sockaddr_storage storage = {};
+    socklen_t size = sizeof storage;
+    sockaddr *get() { return reinterpret_cast<sockaddr *>(&storage); }
+};
+inline std::string printable(const Address &address) {
+    char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+    getnameinfo(reinterpret_cast<const sockaddr *>(&address.storage), address.size, host,
+                sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    return address_name(host, port);
+}
+
+/// The addresses of a host and port for sockets of a type, to be tried in turn; at least one.
+using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+inline Addresses resolve(const std::string &host, const std::string &port, int type) {
+    addrinfo hints = {}, *list = nullptr;
+    hints.ai_socktype = type;
+    if (const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &list); error != 0)
+        throw std::runtime_error("cannot resolve " + host + ": " + gai_strerror(error));
+    return {list, freeaddrinfo};
+}
+
+inline std::atomic<bool> stopping = false;
+
+/// Whether a call failed only because a signal interrupted it, so that it is to be made again.
+inline bool interrupted() { return errno == EINTR && !stopping; }
+
+/// From now on SIGINT and SIGTERM set `stopping` and interrupt the call that sleeps (EINTR). Where
+/// the signal comes just before that call, nothing is interrupted: so it comes again every 50 ms.
+inline void stop_on_signals() {
+    struct sigaction action = {};
+    action.sa_handler = [](int) {
+        stopping = true;
+        const itimerval again = {{0, 50'000}, {0, 50'000}};
+        setitimer(ITIMER_REAL, &again, nullptr); // raises SIGALRM, handled here as well
+    };
+    for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
+}
+
+/// What a program is. Its options are letters as getopt takes them: +, so that they stand before
+/// HOST as POSIX has it; a colon after one with a value. Every server has -q, and no client.
+struct Program {
+    const char *name, *purpose, *letters, *example, *port = "65432";
+    bool has(int letter) const { return std::strchr(letters, letter) != nullptr; }
+};
+
+/// What its command line says.
+struct Options {
+    std::string host = "127.0.0.1", port, message = "Hello, Server!";
+    int timeout, workers = 32; // seconds, 0 = never; threads
+    bool fork = false, echo = false;
+};
+
+inline std::string help(const Program &program) {
+    constexpr std::string_view options[][2] = {
+        {"-h", "print this text"},
+        {"-q", "quiet: print the ready line and errors only"},
+        {"-t SECONDS", "give up on a silent peer after this long, 0 = never (server 60, client 5)"},
+        {"-w N", "number of worker threads, 1 to 1024 (32)"},
+        {"-f", "fork a process for each request instead of starting a thread"},
+        {"-e", "echo what comes in, byte for byte, instead of answering questions"},
+        {"-m TEXT", "the message to send (Hello, Server!)"}};
+    std::string usage = std::string("usage: ") + program.name, list;
+    for (const auto &[option, meaning] : options) {
+        if (!program.has(option[1])) continue;
+        usage.append(" [").append(option).append("]");
+        list.append("  ").append(option).append(13 - option.size(), ' ').append(meaning) += '\n';
+    }
+    return usage + " [HOST [PORT]]\n\n" + program.purpose + "\n\n" + list +
+           "  HOST         name, IPv4 or IPv6 address (127.0.0.1)\n  PORT         " +
+           (program.has('q') ? "0 to 65535, 0 = the system chooses" : "1 to 65535") + " (" +
+           program.port + ")\n\nexample: " + program.example + "\n";
+}
+
+/// Says what is wrong with the command line, then the usage line, and ends the program: status 2.
+[[noreturn]] inline void usage_error(const Program &program, const std::string &wrong) {
+    print_to(STDERR_FILENO, program.name, ": ", wrong);
+    print_to(STDERR_FILENO, help(program).substr(0, help(program).find('\n')));
+    std::exit(2);
+}
+
+/// `text` as a whole number from `low` to `high`; anything else is an error in the command line.
+inline int number(const Program &program, const char *what, const char *text, int low, int high) {
+    int value = 0;
+    const char *end = text + std::strlen(text);
+    const auto [stop, error] = std::from_chars(text, end, value);
+    if (error == std::errc() && stop == end && value >= low && value <= high) return value;
+    usage_error(program, std::string(what) + " must be a number from " + std::to_string(low) +
+                             " to " + std::to_string(high) + ", not '" + text + "'");
+}
+
+/// Reads the command line, and readies the process for what every program of the kit survives.
+inline Options start(int argc, char *argv[], const Program &program) {
+    // A standard descriptor that is closed would go to a socket, and the log then to a client.
+    for (int standard = 0; standard <= 2; ++standard)
+        if (fcntl(standard, F_GETFD) < 0) open("/dev/null", O_RDWR);
+    signal(SIGPIPE, SIG_IGN); // a write to a closed pipe or socket fails with EPIPE instead
+    const bool server = program.has('q');
+    Options options;
+    options.timeout = server ? 60 : 5;
+    opterr = 0;
+    for (int letter; (letter = getopt(argc, argv, program.letters)) != -1;) {
+        switch (letter) {
+        case 'h': std::fputs(help(program).c_str(), stdout); std::exit(0);
+        case 'q': quiet = true; break;
+        case 't': options.timeout = number(program, "-t", optarg, 0, 86'400); break;
+        case 'w': options.workers = number(program, "-w", optarg, 1, 1024); break;
+        case 'f': options.fork = true; break;
+        case 'e': options.echo = true; break;
+        case 'm': options.message = optarg; break;
+        default:
+            usage_error(program,
+                        (program.has(optopt) ? "no value for option -" : "unknown option -") +
+                            std::string(1, static_cast<char>(optopt)));
+        }
+    }
+    argv += optind;
+    argc -= optind;
+    if (argc > 2) usage_error(program, std::string("surplus argument '") + argv[2] + "'");
+    if (argc > 0) options.host = argv[0];
+    options.port = argc > 1 ? argv[1] : program.port;
+    number(program, "PORT", options.port.c_str(), server ? 0 : 1, 65'535);
+    if (server) {
+        stop_on_signals();
+        rlimit descriptors = {};
+        getrlimit(RLIMIT_NOFILE, &descriptors);
+        descriptors.rlim_cur = descriptors.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &descriptors);
+    }
+    return options;
+}
+
+/// Prints the error that ends the program, and returns its exit status.
+inline int report(const Program &program, const std::exception &error) {
+    print_to(STDERR_FILENO, program.name, ": ", error.what());
+    return 1;
+}
+
+} // namespace zen

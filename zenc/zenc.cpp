@@ -1,0 +1,80 @@
+// zenc: Zen client, TCP. Asks a server the three questions over one connection, and prints the
+// answers.
+//
+// Run:        ./zens/zens            in one terminal, or any other TCP server of the kit
+//             ./zenc/zenc            in another (127.0.0.1, port 65432; -h tells the options)
+// Simplified: it prints what the server answers, right or wrong.
+// See also:   zens (the server), zuc (the same over UDP).
+
+#include "../zen.h"
+
+#include <chrono>
+
+using Clock = std::chrono::steady_clock;
+
+constexpr zen::Program program = {"zenc", "TCP client of the Zen protocol.",
+                                  "+ht:", "./zenc/zenc localhost 8000"};
+
+// A socket connected to the first address of the host that takes the connection.
+zen::Descriptor open_connection(const zen::Options &options, const std::string &name) {
+    const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
+    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+        zen::Descriptor server(socket(address->ai_family, SOCK_STREAM, 0));
+        const timeval limit = {options.timeout, 0}; // for one connect, send or recv; 0 = none
+        setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+        setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        if (connect(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+        if (errno == EINPROGRESS)
+            errno = ETIMEDOUT; // how connect reports that its limit has passed
+    }
+    zen::fail("cannot connect to " + name);
+}
+
+// Sends all of `bytes`, as one call of send may take only a part.
+void send_all(int server, const std::string &name, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t sent = send(server, bytes.data(), bytes.size(), 0);
+        if (sent >= 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+        else if (!zen::interrupted()) zen::fail("cannot send to " + name);
+    }
+}
+
+// Receives an answer up to its full stop, however it was cut. What follows stays in `answers`.
+std::string receive_answer(int server, const std::string &name, zen::Messages &answers,
+                           Clock::time_point end) {
+    char buffer[1024];
+    while (true) {
+        if (const auto answer = answers.next()) return std::string(*answer);
+        if (answers.too_long()) throw std::runtime_error("answer too long from " + name);
+        if (Clock::now() > end) zen::fail("no answer from " + name, ETIMEDOUT); // byte by byte
+        const ssize_t size = recv(server, buffer, sizeof buffer, 0);
+        if (size > 0) answers.feed({buffer, static_cast<std::size_t>(size)});
+        else if (size == 0)
+            throw std::runtime_error("no complete answer from " + name + ": connection closed");
+        else if (!zen::interrupted()) zen::fail("no answer from " + name);
+    }
+}
+
+// The conversation: asks the questions one after the other.
+void ask_questions(int server, const std::string &name, int timeout) {
+    zen::Messages answers('.', zen::max_message, zen::white_space);
+    for (const zen::Exchange &exchange : zen::table) {
+        send_all(server, name, exchange.question);
+        zen::print("Sent: ", exchange.question);
+        const auto end =
+            timeout == 0 ? Clock::time_point::max() : Clock::now() + std::chrono::seconds(timeout);
+        zen::print("Received: ", receive_answer(server, name, answers, end));
+    }
+}
+
+int main(int argc, char *argv[]) {
+    const zen::Options options = zen::start(argc, argv, program);
+    const std::string name = zen::address_name(options.host, options.port);
+    try {
+        const zen::Descriptor server = open_connection(options, name);
+        ask_questions(server.get(), name, options.timeout);
+        return 0;
+    } catch (const std::exception &error) {
+        return zen::report(program, error);
+    }
+}

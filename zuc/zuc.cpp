@@ -1,0 +1,88 @@
+// zuc: Zen client, UDP. Asks a server the three questions, each in a datagram, and prints the
+// answers.
+//
+// Run:        ./zus/zus              in one terminal, or any other UDP server of the kit
+//             ./zuc/zuc              in another (127.0.0.1, port 65432; -h tells the options)
+// What TCP does for zenc, zuc has to do itself: a datagram may be lost, repeated or late, so it
+// asks again each second, and drops an answer that belongs to another question. Simplified: it
+// prints what the server answers, right or wrong. See also:   zus (the server), zenc (the same over
+// TCP).
+
+#include "../zen.h"
+
+#include <chrono>
+#include <list>
+
+using Clock = std::chrono::steady_clock;
+
+constexpr zen::Program program = {"zuc", "UDP client of the Zen protocol.",
+                                  "+ht:", "./zuc/zuc localhost 8000"};
+
+// A socket for each address of the host.
+std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::string &name) {
+    std::list<zen::Descriptor> servers;
+    const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
+    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+        zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
+        const timeval second = {1, 0};
+        setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+        // This sends nothing. It makes the kernel drop what comes from any other address, and
+        // report when the host says that nobody has the port (ECONNREFUSED).
+        if (connect(server.get(), address->ai_addr, address->ai_addrlen) == 0)
+            servers.push_back(std::move(server));
+    }
+    if (servers.empty()) zen::fail("cannot connect to " + name);
+    return servers;
+}
+
+// Whether `answer` is late, or came twice: the table has it for another question than this one.
+bool is_late(std::string_view answer, std::string_view question) {
+    for (const zen::Exchange &exchange : zen::table)
+        if (exchange.answer == answer && exchange.question != question) return true;
+    return false;
+}
+
+// Asks the first of `servers`, again each second, and returns the answer. A server that is silent
+// for a second changes places with the others, one that is not there is left out. Throws after
+// `timeout`.
+std::string ask(std::list<zen::Descriptor> &servers, const std::string &name,
+                std::string_view question, int timeout) {
+    int reason = ETIMEDOUT;
+    char buffer[zen::max_message + 1]; // recv cuts what is longer: one byte more shows it
+    for (int seconds = 0; timeout == 0 || seconds < timeout; ++seconds) {
+        send(servers.front().get(), question.data(), question.size(),
+             0); // if it fails: next second
+        const auto end = Clock::now() + std::chrono::seconds(1);
+        while (Clock::now() < end) {
+            const ssize_t size = recv(servers.front().get(), buffer, sizeof buffer, 0);
+            if (size >= 0) {
+                const auto answer = zen::trim({buffer, static_cast<std::size_t>(size)});
+                if (answer.size() > zen::max_message)
+                    throw std::runtime_error("answer too long from " + name);
+                if (!is_late(answer, question)) return std::string(answer);
+            } else if (errno == ECONNREFUSED) {
+                reason = ECONNREFUSED;
+                if (servers.size() == 1) continue; // it may be there in a second
+                servers.pop_front();
+                send(servers.front().get(), question.data(), question.size(), 0);
+            }
+        }
+        servers.splice(servers.end(), servers, servers.begin());
+    }
+    zen::fail("no answer from " + name, reason);
+}
+
+int main(int argc, char *argv[]) {
+    const zen::Options options = zen::start(argc, argv, program);
+    const std::string name = zen::address_name(options.host, options.port);
+    try {
+        std::list<zen::Descriptor> servers = open_sockets(options, name);
+        for (const zen::Exchange &exchange : zen::table) {
+            zen::print("Sent: ", exchange.question);
+            zen::print("Received: ", ask(servers, name, exchange.question, options.timeout));
+        }
+        return 0;
+    } catch (const std::exception &error) {
+        return zen::report(program, error);
+    }
+}
