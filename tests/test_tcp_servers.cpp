@@ -244,13 +244,13 @@ TEST_OF_EACH(tcp_servers, "goes on where it was stopped in mid-conversation", "[
 TEST_OF_EACH(tcp_servers, "answers a storm of clients", "[storm]") {
     Server server(program, {"-q"});
     for (int round = 0; round < 10; ++round) {
-        std::vector<Connection> clients;
-        for (int i = 0; i < 50; ++i) clients.emplace_back(server.address());
-        for (Connection &client : clients) {
+        std::vector<Connection> storm;
+        for (int i = 0; i < 50; ++i) storm.emplace_back(server.address());
+        for (Connection &client : storm) {
             CHECK_PROGRAM(server, client.send(question));
             client.shut_down_sending();
         }
-        for (Connection &client : clients)
+        for (Connection &client : storm)
             check_bytes(server, question, answer, client.receive_all());
     }
 }
