@@ -8,8 +8,8 @@
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
 
-TCP_SERVERS := zens
-UDP_SERVERS := zus
+TCP_SERVERS := zens mzts sszt
+UDP_SERVERS := zus mzus sszu
 CLIENTS := zenc zuc
 NAMES := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
 
@@ -25,7 +25,7 @@ PROGRAMS := $(foreach name,$(NAMES),$(KIT)/$(name)/$(name))
 .PHONY: all help clean demo test FORCE $(NAMES) $(NAMES:%=test-%)
 all: $(PROGRAMS)
 
-# ---- The programs: one source and zen.h each
+# ---- The programs: one source each, and zen.h
 $(PROGRAMS): $(KIT)/%: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -MMD -MP -MF $(BUILD)/$(@F).d -o $@ $<

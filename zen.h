@@ -130,6 +130,10 @@ class Descriptor {
         if (number_ >= 0) fcntl(number_, F_SETFD, FD_CLOEXEC);
     }
     Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    Descriptor &operator=(Descriptor other) noexcept {
+        std::swap(number_, other.number_);
+        return *this;
+    }
     ~Descriptor() {
         if (number_ >= 0) close(number_);
     }
@@ -172,6 +176,16 @@ inline std::atomic<bool> stopping = false;
 
 /// Whether a call failed only because a signal interrupted it, so that it is to be made again.
 inline bool interrupted() { return errno == EINTR && !stopping; }
+
+/// What follows a failed accept. If a signal came, or the client has gone already: nothing.
+/// Otherwise there is no descriptor or no memory left, and the client waits in the backlog: says
+/// so, once until `said` is reset, and pauses so that trying again does not keep the processor
+/// busy.
+inline void accept_failed(bool &said) {
+    if (errno == EINTR || errno == EAGAIN || errno == ECONNABORTED) return;
+    if (!std::exchange(said, true)) print("Cannot accept: ", std::strerror(errno));
+    usleep(100'000);
+}
 
 /// From now on SIGINT and SIGTERM set `stopping` and interrupt the call that sleeps (EINTR). Where
 /// the signal comes just before that call, nothing is interrupted: so it comes again every 50 ms.

@@ -23,18 +23,6 @@ void check_answers(const Program &program, Process &server, const Endpoint &addr
         check_bytes(server, question, answer, ask(program, address, question));
 }
 
-// Sends the signal and checks that the server ends well within the second it is given: it prints
-// its last line, exits with 0 and leaves nothing behind in its process group.
-void check_stops(Server &server, int signal) {
-    server.signal(signal);
-    const auto status = server.wait_exit(Milliseconds(3000));
-    CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
-    const std::string out = server.standard_output(), last = "\nServer stopped\n";
-    CHECK_PROGRAM(server, out.size() > last.size() &&
-                              out.compare(out.size() - last.size(), last.size(), last) == 0);
-    CHECK_PROGRAM(server, kill(-server.pid(), 0) != 0);
-}
-
 // Starts a server through a shell, which can do to its standard descriptors what `redirections`
 // say. Its ready line cannot be read: the port is found in /proc.
 class RedirectedServer : public Process {

@@ -1,6 +1,5 @@
 // What every UDP server of the kit does.
 #include "support/kit.h"
-#include "support/procfs.h"
 
 using namespace test;
 
@@ -90,10 +89,4 @@ TEST_OF_EACH(udp_servers, "survives clients that are gone when the answer comes"
     Server server(program);
     for (int i = 0; i < 50; ++i) Datagrams().send_to(server.address(), question);
     check_ignored(server, "What?", "Unrecognized question from ");
-}
-
-TEST_CASE("zus: one thread, which sleeps in a receive call", "[zus][architecture]") {
-    Server server(named("zus"));
-    CHECK(thread_count(server.pid()) == 1);
-    CHECK(eventually([&] { return receive_calls.count(sleeping_in(server.pid())) == 1; }));
 }

@@ -5,15 +5,13 @@
 //             ./zenc/zenc            in another
 // Simplified: while one client is silent all others wait, until -t is over. That is the
 // architecture. See also:   zenc (the client), mzts (this conversation in a pool of threads), tas
-// (all in select).
+// (with select).
 
 #include "../zen.h"
 
-#include <vector>
-
 constexpr zen::Program program = {"zens", "Iterative TCP server of the Zen protocol.",
                                   "+hqt:", "./zens/zens -t 10 127.0.0.1 8000"};
-constexpr int backlog = 128; // connections that the kernel keeps until they are accepted
+constexpr int backlog = 1024; // connections that the kernel keeps until they are accepted
 
 // A socket that listens on the first address of the host that lets itself be bound.
 zen::Descriptor open_listener(const zen::Options &options) {
@@ -61,8 +59,8 @@ void hang_up(int client) {
     shutdown(client, SHUT_WR);
     const timeval second = {1, 0};
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-    std::vector<char> unread(1 << 20); // at the most
-    recv(client, unread.data(), unread.size(), MSG_WAITALL);
+    char unread[1 << 18]; // at the most
+    recv(client, unread, sizeof unread, MSG_WAITALL);
 }
 
 // A conversation: as many questions as the client likes. Throws when the connection fails.
@@ -92,7 +90,7 @@ void serve_client(int client, const std::string &peer, int timeout) {
     try {
         converse(client, peer);
     } catch (const std::exception &error) {
-        zen::log("Error with ", peer, ": ", error.what());
+        if (!zen::stopping) zen::log("Error with ", peer, ": ", error.what());
     }
     zen::log("Connection with ", peer, " closed");
 }
@@ -109,11 +107,8 @@ void serve_forever(int listener, int timeout) {
         if (client) {
             exhausted = false;
             serve_client(client.get(), zen::printable(address), timeout);
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            // No descriptor or no memory left. The client waits in the backlog: try again soon.
-            if (!exhausted) zen::print("Cannot accept: ", std::strerror(errno));
-            exhausted = true;
-            usleep(100'000);
+        } else {
+            zen::accept_failed(exhausted);
         }
     }
 }

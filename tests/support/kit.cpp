@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include <sys/wait.h>
+
 namespace test {
 
 static std::vector<std::string> server_command(const Program &program,
@@ -15,6 +17,21 @@ static std::vector<std::string> server_command(const Program &program,
 Server::Server(const Program &program, std::initializer_list<std::string> options,
                const std::string &host)
     : Process(server_command(program, options, host)) {
+    read_ready_line();
+}
+
+static std::vector<std::string> joined(std::vector<std::string> first,
+                                       const std::vector<std::string> &second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+
+Server::Server(std::vector<std::string> prefix, const Program &program)
+    : Process(joined(std::move(prefix), server_command(program, {}, "127.0.0.1"))) {
+    read_ready_line();
+}
+
+void Server::read_ready_line() {
     ready_line_ = next_line().value_or("");
     const auto space = ready_line_.rfind(' ');
     if (ready_line_.find(" server started at ") == std::string::npos)
@@ -53,6 +70,16 @@ void check_bytes(Process &program, std::string_view sent, std::string_view expec
         FAIL_CHECK("sent:     " << shown(sent) << "\nexpected: " << shown(expected)
                                 << "\nreceived: " << shown(received) << "\n"
                                 << program.description());
+}
+
+void check_stops(Server &server, int signal) {
+    server.signal(signal);
+    const auto status = server.wait_exit(Milliseconds(3000));
+    CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    const std::string out = server.standard_output(), last = "\nServer stopped\n";
+    CHECK_PROGRAM(server, out.size() > last.size() &&
+                              out.compare(out.size() - last.size(), last.size(), last) == 0);
+    CHECK_PROGRAM(server, kill(-server.pid(), 0) != 0);
 }
 
 void check_alive(Server &server) {

@@ -22,6 +22,10 @@ constexpr bool is_tcp_server(const Program &program) { return program.kind == Ki
 constexpr bool is_udp_server(const Program &program) { return program.kind == Kind::udp_server; }
 constexpr bool is_server(const Program &program) { return program.has('q'); }
 constexpr bool is_client(const Program &program) { return !program.has('q'); }
+constexpr bool is_concurrent_tcp_server(const Program &program) {
+    return is_tcp_server(program) && program.name != "zens";
+}
+constexpr bool is_forking_server(const Program &program) { return program.option == "-f"; }
 constexpr bool is_server_with_time_limit(const Program &program) {
     return program.has('q') && program.has('t');
 }
@@ -35,6 +39,8 @@ template <bool (*predicate)(const Program &)> constexpr auto select() {
 
 inline constexpr auto tcp_servers = select<is_tcp_server>();
 inline constexpr auto udp_servers = select<is_udp_server>();
+inline constexpr auto concurrent_tcp_servers = select<is_concurrent_tcp_server>();
+inline constexpr auto forking_servers = select<is_forking_server>();
 inline constexpr auto servers = select<is_server>();
 inline constexpr auto clients = select<is_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();
@@ -44,10 +50,14 @@ class Server : public Process {
   public:
     explicit Server(const Program &program, std::initializer_list<std::string> options = {},
                     const std::string &host = "127.0.0.1");
+    /// Starts it through another command, which ends with what starts the server: {"nice"}.
+    Server(std::vector<std::string> prefix, const Program &program);
     const std::string &ready_line() const { return ready_line_; }
     const Endpoint &address() const { return address_; }
 
   private:
+    void read_ready_line();
+
     std::string ready_line_;
     Endpoint address_;
 };
@@ -68,6 +78,10 @@ std::string shown(std::string_view bytes);
 /// Checks that `received` is what had to come for `sent`; otherwise reports all that helps.
 void check_bytes(Process &program, std::string_view sent, std::string_view expected,
                  std::string_view received);
+
+/// Sends the signal and checks that the server stops well within the second it is given for that:
+/// it prints its last line, exits with 0, and leaves nothing behind in its process group.
+void check_stops(Server &server, int signal);
 
 /// Checks that a fresh client of a TCP server is answered.
 void check_alive(Server &server);

@@ -134,7 +134,7 @@ std::optional<std::string> Process::next_line(Milliseconds limit) {
     return text_[0].substr(begin, end - begin);
 }
 
-std::optional<int> Process::wait_exit(Milliseconds limit) {
+std::optional<int> Process::wait_exit(Milliseconds limit, bool with_output) {
     if (status_) return status_;
     const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
     if (handle < 0) throw std::runtime_error("pidfd_open: " + std::string(strerror(errno)));
@@ -144,6 +144,7 @@ std::optional<int> Process::wait_exit(Milliseconds limit) {
     int status = 0;
     if (count != 1 || waitpid(pid_, &status, 0) != pid_) return {};
     status_ = status;
+    if (!with_output) return status_;
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, limit, [&] { return complete_; });
     return status_;

@@ -44,9 +44,9 @@ class Process {
     /// none.
     std::optional<std::string> next_line(Milliseconds limit = patience);
 
-    /// Waits for the end of the process and of its output: the status that waitpid reports, or
-    /// nothing if it still runs.
-    std::optional<int> wait_exit(Milliseconds limit = patience);
+    /// Waits for the end of the process, and of its output unless a child of it may live on: the
+    /// status that waitpid reports, or nothing if it still runs.
+    std::optional<int> wait_exit(Milliseconds limit = patience, bool with_output = true);
 
     void signal(int number) const; ///< To the process alone, not to its group.
 

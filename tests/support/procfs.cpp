@@ -4,7 +4,12 @@
 #include <fstream>
 #include <sstream>
 
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 namespace test {
 
@@ -13,7 +18,6 @@ namespace {
 // A row of /proc/net/tcp or udp and their likes for IPv6.
 struct Row {
     std::uint16_t local_port, remote_port;
-    unsigned long receive_queue;
     std::string inode;
 };
 
@@ -33,8 +37,7 @@ std::vector<Row> rows(const char *protocol) {
                 return std::stoul(text.substr(text.rfind(':') + 1), nullptr, 16);
             };
             all.push_back({static_cast<std::uint16_t>(hexadecimal(local)),
-                           static_cast<std::uint16_t>(hexadecimal(remote)), hexadecimal(queues),
-                           inode});
+                           static_cast<std::uint16_t>(hexadecimal(remote)), inode});
         }
     }
     return all;
@@ -63,6 +66,29 @@ bool eventually(const std::function<bool()> &condition, Milliseconds limit) {
 std::size_t thread_count(pid_t pid) { return entries("/proc/" + std::to_string(pid) + "/task"); }
 
 std::size_t descriptor_count(pid_t pid) { return entries("/proc/" + std::to_string(pid) + "/fd"); }
+
+std::vector<pid_t> children(pid_t pid) {
+    std::vector<pid_t> found;
+    std::error_code error;
+    for (const auto &entry : std::filesystem::directory_iterator("/proc", error)) {
+        std::ifstream file(entry.path() / "stat");
+        std::string text;
+        if (!std::getline(file, text)) continue;
+        // "PID (NAME) STATE PARENT ...", and the name may contain anything
+        std::istringstream fields(text.substr(text.rfind(')') + 1));
+        std::string state;
+        pid_t parent = 0;
+        if (fields >> state >> parent && parent == pid) found.push_back(std::stoi(text));
+    }
+    return found;
+}
+
+long resident_memory(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+    for (std::string line; std::getline(file, line);)
+        if (line.rfind("RssAnon:", 0) == 0) return std::stol(line.substr(8));
+    return 0;
+}
 
 std::uint16_t bound_port(pid_t pid) {
     std::set<std::string> inodes;
@@ -96,13 +122,51 @@ const std::set<long> receive_calls = {
 #endif
     SYS_recvfrom, SYS_recvmsg, SYS_read};
 
+// The bytes that the peer of `connection` has received and not read, as the kernel tells through
+// its socket monitoring (sock_diag); -1 if the peer has gone. Reading /proc/net/tcp would take
+// longer with every connection that is in TIME_WAIT.
+static long unread_by_peer(const Connection &connection) {
+    struct {
+        nlmsghdr header = {};
+        inet_diag_req_v2 body = {};
+    } request;
+    request.header.nlmsg_len = sizeof request;
+    request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    request.header.nlmsg_flags = NLM_F_REQUEST;
+    sockaddr_storage own = {}, peer = {};
+    socklen_t own_size = sizeof own, peer_size = sizeof peer;
+    getsockname(connection.get(), reinterpret_cast<sockaddr *>(&own), &own_size);
+    if (getpeername(connection.get(), reinterpret_cast<sockaddr *>(&peer), &peer_size) != 0)
+        return -1;
+    inet_diag_sockid &id = request.body.id; // the peer's side: its source is our destination
+    request.body.sdiag_family = static_cast<std::uint8_t>(own.ss_family);
+    request.body.sdiag_protocol = IPPROTO_TCP;
+    request.body.idiag_states = ~0u;
+    id.idiag_cookie[0] = id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    const auto &own4 = reinterpret_cast<const sockaddr_in &>(own),
+               &peer4 = reinterpret_cast<const sockaddr_in &>(peer);
+    id.idiag_sport = peer4.sin_port;
+    id.idiag_dport = own4.sin_port;
+    id.idiag_src[0] = peer4.sin_addr.s_addr;
+    id.idiag_dst[0] = own4.sin_addr.s_addr;
+
+    const int monitor = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (monitor < 0) throw std::runtime_error("no socket monitoring");
+    struct {
+        nlmsghdr header;
+        inet_diag_msg body;
+        char attributes[4096];
+    } reply;
+    const bool asked = send(monitor, &request, sizeof request, 0) == sizeof request;
+    const ssize_t size = asked ? recv(monitor, &reply, sizeof reply, 0) : -1;
+    close(monitor);
+    if (size < 0) throw std::runtime_error("no answer from socket monitoring");
+    if (reply.header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return -1;
+    return static_cast<long>(reply.body.idiag_rqueue);
+}
+
 bool wait_until_read(const Connection &connection) {
-    const std::uint16_t port = connection.local().port;
-    return eventually([&] {
-        for (const Row &row : rows("tcp"))
-            if (row.remote_port == port) return row.receive_queue == 0;
-        return true; // the peer has closed it
-    });
+    return eventually([&] { return unread_by_peer(connection) <= 0; });
 }
 
 } // namespace test

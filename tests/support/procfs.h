@@ -1,4 +1,4 @@
-// What the kernel tells about a process and about connections, from /proc (Linux).
+// What the kernel tells about processes and connections (Linux: /proc, sock_diag).
 #ifndef ZEN_TESTS_PROCFS_H
 #define ZEN_TESTS_PROCFS_H
 
@@ -6,16 +6,41 @@
 
 #include <functional>
 #include <set>
+#include <vector>
 
 namespace test {
+
+// A sanitizer makes memory look different, and ThreadSanitizer has a thread of its own in each
+// process.
+#if defined(__has_feature)
+#define ZEN_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define ZEN_HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || ZEN_HAS_FEATURE(thread_sanitizer)
+inline constexpr std::size_t sanitizer_threads = 1;
+#else
+inline constexpr std::size_t sanitizer_threads = 0;
+#endif
+#if defined(__SANITIZE_ADDRESS__) || ZEN_HAS_FEATURE(address_sanitizer)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = sanitizer_threads > 0;
+#endif
 
 /// Polls until `condition` holds. False: it does not, within the limit. For what only /proc can
 /// tell.
 bool eventually(const std::function<bool()> &condition, Milliseconds limit = patience);
 
-/// The threads of a process, or of a descriptor table: 0 if there is no such process.
+/// The threads and the open descriptors of a process: 0 if there is no such process.
 std::size_t thread_count(pid_t pid);
 std::size_t descriptor_count(pid_t pid);
+
+/// The children of a process, those that have ended but are not reaped (zombies) included.
+std::vector<pid_t> children(pid_t pid);
+
+/// The memory of a process that is in use and in no file, in KiB (RssAnon).
+long resident_memory(pid_t pid);
 
 /// The port that a process listens on, or has bound for UDP; 0 if none.
 std::uint16_t bound_port(pid_t pid);
@@ -27,7 +52,8 @@ long sleeping_in(pid_t pid);
 /// The system calls in which a program may sleep, as far as this processor has them.
 extern const std::set<long> accept_calls, receive_calls;
 
-/// Waits until the peer of `connection`, on this machine, has read all that was sent to it.
+/// Waits until the peer of `connection`, on this machine and by IPv4, has read all that was sent to
+/// it.
 bool wait_until_read(const Connection &connection);
 
 } // namespace test

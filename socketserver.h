@@ -1,0 +1,347 @@
+// socketserver.h: Python's module socketserver in C++, so that who knows one can read the other:
+// the classes, methods and attributes have the same names and parts. Inside are the socket calls of
+// zens. What differs from Python:
+//  - A handler class is passed as handler<MyHandler>. Its `request`, `client_address` and `server`
+//  are
+//    pointers, set before setup(). A request has the `socket` to answer through, a datagram its
+//    `data`.
+//  - The socket is bound when serve_forever(), handle_request() or server_address() is first
+//  called, so
+//    that attributes can be set before. Addresses are reused for TCP unless told otherwise.
+//  - shutdown_request() waits a second for the client's end of file, so that no answer is lost.
+//  - SIGINT and SIGTERM (zen::stop_on_signals) end serve_forever() as well.
+//  - server_close() ends the requests that are still being served; Python waits for them.
+#pragma once
+
+#include "zen.h"
+
+#include <list>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <poll.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+namespace socketserver {
+
+/// What a client wants: a connection of its own, or a datagram on the server's socket.
+struct Request {
+    zen::Descriptor connection; // none for a datagram
+    int socket = -1;            // to answer through
+    zen::Address client_address;
+    std::string data; // of a datagram
+};
+using RequestPointer = std::shared_ptr<Request>;
+
+/// Serves one request. To be derived from; what it throws goes to the server's handle_error().
+struct BaseRequestHandler {
+    virtual ~BaseRequestHandler() = default;
+    virtual void setup() {}
+    virtual void handle() {}
+    virtual void finish() {} ///< Comes after handle() also when that throws.
+
+    Request *request = nullptr;
+    zen::Address *client_address = nullptr;
+    class BaseServer *server = nullptr;
+};
+
+using HandlerClass = std::unique_ptr<BaseRequestHandler> (*)();
+template <class Handler> std::unique_ptr<BaseRequestHandler> handler() {
+    return std::make_unique<Handler>();
+}
+
+/// Sends all of `bytes`, as Python's method of sockets does. Throws if that fails.
+inline void sendall(int socket, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t sent = send(socket, bytes.data(), bytes.size(), 0);
+        if (sent >= 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+        else if (!zen::interrupted()) zen::fail("cannot send");
+    }
+}
+
+/// The loop, and the steps of a request; those that are virtual can be overridden.
+class BaseServer {
+  public:
+    int timeout = -1; ///< seconds that handle_request() waits, -1 = for ever
+    explicit BaseServer(HandlerClass handler_class) : handler_class_(handler_class) {}
+    virtual ~BaseServer() = default;
+
+    /// Serves requests until shutdown(), seen within poll_interval milliseconds, or a signal.
+    void serve_forever(int poll_interval = 500) {
+        open();
+        serving_thread_ = std::this_thread::get_id();
+        for (serving_ = true; !shutdown_requested_ && !zen::stopping; service_actions()) {
+            if (!has_room()) usleep(10'000); // the clients wait in the backlog
+            else if (wait(poll_interval)) handle_request_noblock();
+        }
+        serving_ = shutdown_requested_ = false;
+        serving_.notify_all();
+    }
+    /// Makes serve_forever() end, and waits until it has, but not in the thread that serves.
+    void shutdown() {
+        shutdown_requested_ = true;
+        if (std::this_thread::get_id() != serving_thread_.load()) serving_.wait(true);
+    }
+    /// Handles one request; calls handle_timeout() if none comes within `timeout`.
+    void handle_request() {
+        open();
+        if (wait(timeout < 0 ? -1 : timeout * 1000)) handle_request_noblock();
+        else if (!zen::stopping) handle_timeout();
+    }
+    /// Where the server can be reached; after port 0, the one that the system has chosen.
+    zen::Address server_address() {
+        open();
+        zen::Address address;
+        getsockname(fileno(), address.get(), &address.size);
+        return address;
+    }
+    int fileno() const { return socket_.get(); }
+    virtual void server_bind() = 0;
+    virtual void server_activate() {}
+    virtual void server_close() { socket_ = zen::Descriptor(-1); }
+    virtual RequestPointer get_request() = 0; ///< Null: there is none after all.
+    virtual bool verify_request(const Request &) { return true; }
+    virtual void process_request(const RequestPointer &request) { serve(*request); }
+    virtual void finish_request(Request &request) {
+        const auto handler = handler_class_();
+        handler->request = &request;
+        handler->client_address = &request.client_address;
+        handler->server = this;
+        handler->setup();
+        try {
+            handler->handle();
+        } catch (...) {
+            handler->finish();
+            throw;
+        }
+        handler->finish();
+    }
+    virtual void shutdown_request(Request &request) { close_request(request); }
+    virtual void close_request(Request &request) { request.connection = zen::Descriptor(-1); }
+    virtual void handle_error(const Request &request, const std::exception &error) {
+        if (!zen::stopping) zen::log("Error with ", request.client_address, ": ", error.what());
+    }
+    virtual void handle_timeout() {}
+    virtual void service_actions() {}
+    virtual bool has_room() { return true; }
+
+  protected:
+    /// The last steps, wherever they run. False if the handler has thrown.
+    bool serve(Request &request) {
+        bool served = true;
+        try {
+            finish_request(request);
+        } catch (const std::exception &error) {
+            handle_error(request, error);
+            served = false;
+        }
+        shutdown_request(request);
+        return served;
+    }
+    zen::Descriptor socket_{-1};
+
+  private:
+    void open() {
+        if (socket_) return;
+        server_bind();
+        server_activate();
+    }
+    bool wait(int milliseconds) {
+        pollfd source = {fileno(), POLLIN, 0};
+        return poll(&source, 1, milliseconds) > 0;
+    }
+    void handle_request_noblock() {
+        const RequestPointer request = get_request();
+        if (request && verify_request(*request)) process_request(request);
+        else if (request) shutdown_request(*request);
+    }
+    HandlerClass handler_class_;
+    std::atomic<bool> shutdown_requested_ = false, serving_ = false;
+    std::atomic<std::thread::id> serving_thread_{};
+};
+
+/// A server of connections. If the address family is AF_UNIX, the host is the path of a file.
+class TCPServer : public BaseServer {
+  public:
+    int address_family = AF_UNSPEC; ///< AF_UNSPEC: the one that the host has
+    int socket_type = SOCK_STREAM;
+    int request_queue_size = 1024;
+    bool allow_reuse_address = true;
+    TCPServer(const std::string &host, const std::string &port, HandlerClass handler_class)
+        : BaseServer(handler_class), host_(host), port_(port) {}
+    void server_bind() override {
+        errno = EAFNOSUPPORT;
+        if (address_family == AF_UNIX) {
+            sockaddr_un address = {AF_UNIX, {}};
+            host_.copy(address.sun_path, sizeof address.sun_path - 1);
+            if (host_.size() >= sizeof address.sun_path) fail(ENAMETOOLONG);
+            try_address(AF_UNIX, reinterpret_cast<sockaddr *>(&address), sizeof address);
+        } else {
+            const zen::Addresses list = zen::resolve(host_, port_, socket_type);
+            for (const addrinfo *one = list.get(); one && !socket_; one = one->ai_next)
+                if (address_family == AF_UNSPEC || address_family == one->ai_family)
+                    try_address(one->ai_family, one->ai_addr, one->ai_addrlen);
+        }
+        if (!socket_) fail(errno);
+    }
+    void server_activate() override {
+        if (listen(fileno(), request_queue_size) != 0) fail(errno);
+        // A client may be gone between poll and accept: accept must not wait for another one.
+        fcntl(fileno(), F_SETFL, O_NONBLOCK);
+    }
+    RequestPointer get_request() override {
+        zen::Address address;
+        zen::Descriptor connection(accept(fileno(), address.get(), &address.size));
+        if (!connection) zen::accept_failed(exhausted_);
+        if (!connection) return nullptr;
+        exhausted_ = false;
+        const int socket = connection.get();
+        return RequestPointer(new Request{std::move(connection), socket, address, ""});
+    }
+    /// As hang_up() of zens: a close with bytes unread could destroy the last answers.
+    void shutdown_request(Request &request) override {
+        if (!request.connection) return;
+        ::shutdown(request.socket, SHUT_WR);
+        const timeval second = {1, 0};
+        setsockopt(request.socket, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+        char unread[1 << 18]; // at the most
+        recv(request.socket, unread, sizeof unread, MSG_WAITALL);
+        close_request(request);
+    }
+
+  private:
+    void try_address(int family, const sockaddr *address, socklen_t size) {
+        zen::Descriptor candidate(socket(family, socket_type, 0));
+        const int reuse = allow_reuse_address;
+        setsockopt(candidate.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+        if (bind(candidate.get(), address, size) == 0) socket_ = std::move(candidate);
+    }
+    [[noreturn]] void fail(int error) {
+        const char *what = socket_type == SOCK_STREAM ? "cannot listen on " : "cannot bind to ";
+        zen::fail(what + (port_.empty() ? host_ : zen::address_name(host_, port_)), error);
+    }
+    std::string host_, port_;
+    bool exhausted_ = false;
+};
+
+/// A server of datagrams.
+class UDPServer : public TCPServer {
+  public:
+    std::size_t max_packet_size = 8192; ///< bytes; the rest of a longer datagram is lost
+    UDPServer(const std::string &host, const std::string &port, HandlerClass handler_class)
+        : TCPServer(host, port, handler_class) {
+        socket_type = SOCK_DGRAM;
+        allow_reuse_address = false; // for datagrams, it would let two servers share the port
+    }
+    void server_activate() override {}
+    RequestPointer get_request() override {
+        const RequestPointer request(new Request{zen::Descriptor(-1), fileno(), {}, ""});
+        zen::Address &client = request->client_address;
+        request->data.resize(max_packet_size);
+        const ssize_t size = recvfrom(fileno(), request->data.data(), max_packet_size, MSG_DONTWAIT,
+                                      client.get(), &client.size);
+        if (size < 0) return nullptr;
+        request->data.resize(static_cast<std::size_t>(size));
+        return request;
+    }
+};
+
+/// The same for sockets in the file system.
+template <class Server> struct UnixServer : Server {
+    UnixServer(const std::string &path, HandlerClass handler) : Server(path, "", handler) {
+        Server::address_family = AF_UNIX;
+    }
+};
+using UnixStreamServer = UnixServer<TCPServer>;
+using UnixDatagramServer = UnixServer<UDPServer>;
+
+/// Serves each request in a thread of its own: ThreadingMixIn<TCPServer>.
+template <class Server> class ThreadingMixIn : public Server {
+  public:
+    using Server::Server;
+    ~ThreadingMixIn() override { server_close(); }
+    void process_request(const RequestPointer &request) override {
+        service_actions();
+        const std::lock_guard lock(mutex_);
+        Task &task = *tasks_.insert(tasks_.end(), {request, {}, false});
+        try {
+            task.thread = std::jthread([this, &task] {
+                this->serve(*task.request);
+                const std::lock_guard guard(mutex_);
+                task.finished = true;
+            });
+        } catch (const std::system_error &error) {
+            zen::print("Cannot start a thread for ", request->client_address, ": ", error.what());
+            tasks_.pop_back();
+            Server::close_request(*request);
+        }
+    }
+    void close_request(Request &request) override {
+        const std::lock_guard lock(mutex_); // server_close() shuts down open connections only
+        Server::close_request(request);
+    }
+    /// Joins the threads that have finished.
+    void service_actions() override {
+        const std::lock_guard lock(mutex_);
+        tasks_.remove_if([](const Task &task) { return task.finished; });
+    }
+    /// Ends the connections that are still open, and joins all threads.
+    void server_close() override {
+        std::unique_lock lock(mutex_);
+        for (Task &task : tasks_)
+            if (task.request->connection) ::shutdown(task.request->socket, SHUT_RDWR);
+        lock.unlock();
+        tasks_.clear(); // joins the threads
+        Server::server_close();
+    }
+
+  private:
+    struct Task {
+        RequestPointer request;
+        std::jthread thread;
+        bool finished;
+    };
+    std::mutex mutex_;
+    std::list<Task> tasks_;
+};
+
+/// Serves each request in a process of its own: ForkingMixIn<TCPServer>.
+template <class Server> class ForkingMixIn : public Server {
+  public:
+    using Server::Server;
+    std::size_t max_children = 40;
+    ~ForkingMixIn() override { server_close(); }
+    void process_request(const RequestPointer &request) override {
+        const zen::Address &client = request->client_address;
+        const pid_t pid = fork();
+        if (pid == 0) {
+            // If the child kept the listening socket, the port would outlive the parent.
+            if (request->connection) this->socket_ = zen::Descriptor(-1);
+            _exit(this->serve(*request) ? 0 : 1); // no destructors: they are the parent's affair
+        }
+        if (pid > 0) active_children_.insert(pid);
+        else zen::print("Cannot start a process for ", client, ": ", std::strerror(errno));
+        this->close_request(*request); // the parent's copy
+    }
+
+    bool has_room() override { return active_children_.size() < max_children; }
+    /// Collects the children that have ended.
+    void service_actions() override {
+        std::erase_if(active_children_, [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG); });
+    }
+    /// Ends the children that are still serving, and waits for them.
+    void server_close() override {
+        for (const pid_t pid : active_children_) kill(pid, SIGTERM);
+        for (int i = 0; i < 50 && !active_children_.empty(); ++i, service_actions()) usleep(10'000);
+        for (const pid_t pid : active_children_) kill(pid, SIGKILL);
+        while (!active_children_.empty()) service_actions();
+        Server::server_close();
+    }
+
+  private:
+    std::set<pid_t> active_children_;
+};
+
+} // namespace socketserver
