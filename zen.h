@@ -33,8 +33,7 @@ struct Exchange {
 inline constexpr Exchange table[] = {{"Beautiful is better than?", "Ugly."},
                                      {"Explicit is better than?", "Implicit."},
                                      {"Simple is better than?", "Complex."}};
-inline constexpr std::size_t max_message =
-    1024; // bytes of a question or an answer, its end included
+inline constexpr std::size_t max_message = 1024; // bytes of a question or an answer, with its end
 inline constexpr std::string_view white_space = " \t\r\n";
 
 /// The answer to `question`, which must match exactly; empty if the table has none.
@@ -214,10 +213,12 @@ struct Options {
 };
 
 inline std::string help(const Program &program) {
-    constexpr std::string_view options[][2] = {
+    const bool server = program.has('q');
+    const std::string_view options[][2] = {
         {"-h", "print this text"},
         {"-q", "quiet: print the ready line and errors only"},
-        {"-t SECONDS", "give up on a silent peer after this long, 0 = never (server 60, client 5)"},
+        {"-t SECONDS", server ? "give up on a silent client after this long, 0 = never (60)"
+                              : "give up on a silent server after this long, 0 = never (5)"},
         {"-w N", "number of worker threads, 1 to 1024 (32)"},
         {"-f", "fork a process for each request instead of starting a thread"},
         {"-e", "echo what comes in, byte for byte, instead of answering questions"},
@@ -230,8 +231,8 @@ inline std::string help(const Program &program) {
     }
     return usage + " [HOST [PORT]]\n\n" + program.purpose + "\n\n" + list +
            "  HOST         name, IPv4 or IPv6 address (127.0.0.1)\n  PORT         " +
-           (program.has('q') ? "0 to 65535, 0 = the system chooses" : "1 to 65535") + " (" +
-           program.port + ")\n\nexample: " + program.example + "\n";
+           (server ? "0 to 65535, 0 = the system chooses" : "1 to 65535") + " (" + program.port +
+           ")\n\nexample: " + program.example + "\n";
 }
 
 /// Says what is wrong with the command line, then the usage line, and ends the program: status 2.

@@ -1,5 +1,5 @@
-// mzts: Zen server, TCP, multithreaded. A master accepts clients and puts them on a bounded queue;
-// each worker of a pool takes one from there, talks with it until it leaves, and takes the next.
+// mzts: Zen server, TCP, multithreaded. A master accepts clients and puts them on a bounded queue; each
+// worker of a pool takes one from there, talks with it until it leaves, and takes the next.
 //
 // Run:        ./mzts/mzts            in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like
@@ -26,7 +26,7 @@ zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
-        // The connections of an earlier run keep the port for a minute (TIME_WAIT): use it even so.
+        // Connections of an earlier run may keep the port for a minute (TIME_WAIT): use it even so.
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
@@ -91,8 +91,7 @@ void converse(int client, const std::string &peer) {
 // Serves one client. Whatever goes wrong with it ends here, and the server goes on.
 void serve_client(int client, const std::string &peer, int timeout) {
     zen::log("Connected by ", peer);
-    const timeval limit = {timeout,
-                           0}; // for a client that sends nothing, or reads nothing; 0 = none
+    const timeval limit = {timeout, 0}; // for a client that sends or reads nothing; 0 = none
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     try {
@@ -123,9 +122,8 @@ class Pool {
         not_empty_.notify_all();
     }
 
-    // For the master: puts a client on the queue. While the queue is full the master waits here,
-    // and the next clients in the backlog; a signal does not wake it, so it looks for one now and
-    // then.
+    // For the master: puts a client on the queue. While the queue is full the master waits here, and the
+    // next clients in the backlog; a signal does not wake it, so it looks for one now and then.
     void put(zen::Descriptor client, std::string peer) {
         std::unique_lock lock(mutex_);
         while (queue_.size() >= queue_limit && !zen::stopping)

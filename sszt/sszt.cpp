@@ -3,9 +3,8 @@
 //
 // Run:        ./sszt/sszt            in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like
-// Differs:    from zens in who calls whom: the framework calls the handler, setup(), handle(),
-// finish(). See also:   socketserver.h (what happens inside), zens (the conversation without it),
-// sszu (UDP).
+// Differs:    from zens in who calls whom: the framework calls setup(), handle(), finish().
+// See also:   socketserver.h (what happens inside), zens (the same without it), sszu (UDP).
 
 #include "../socketserver.h"
 

@@ -3,9 +3,8 @@
 //
 // Run:        ./zens/zens            in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in another
-// Simplified: while one client is silent all others wait, until -t is over. That is the
-// architecture. See also:   zenc (the client), mzts (this conversation in a pool of threads), tas
-// (with select).
+// Simplified: while one client is silent all others wait, until -t is over: the architecture.
+// See also:   zenc (the client), mzts (the same in a pool of threads), tas (in one, with select).
 
 #include "../zen.h"
 
@@ -18,7 +17,7 @@ zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
-        // The connections of an earlier run keep the port for a minute (TIME_WAIT): use it even so.
+        // Connections of an earlier run may keep the port for a minute (TIME_WAIT): use it even so.
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
@@ -83,8 +82,7 @@ void converse(int client, const std::string &peer) {
 // Serves one client. Whatever goes wrong with it ends here, and the server goes on.
 void serve_client(int client, const std::string &peer, int timeout) {
     zen::log("Connected by ", peer);
-    const timeval limit = {timeout,
-                           0}; // for a client that sends nothing, or reads nothing; 0 = none
+    const timeval limit = {timeout, 0}; // for a client that sends or reads nothing; 0 = none
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     try {

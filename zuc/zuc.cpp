@@ -1,12 +1,11 @@
-// zuc: Zen client, UDP. Asks a server the three questions, each in a datagram, and prints the
-// answers.
+// zuc: Zen client, UDP. Asks a server the three questions, a datagram each, and prints the answers.
 //
 // Run:        ./zus/zus              in one terminal, or any other UDP server of the kit
 //             ./zuc/zuc              in another (127.0.0.1, port 65432; -h tells the options)
 // What TCP does for zenc, zuc has to do itself: a datagram may be lost, repeated or late, so it
-// asks again each second, and drops an answer that belongs to another question. Simplified: it
-// prints what the server answers, right or wrong. See also:   zus (the server), zenc (the same over
-// TCP).
+// asks again each second, and drops an answer that belongs to another question.
+// Simplified: it prints what the server answers, right or wrong.
+// See also:   zus (the server), zenc (the same over TCP).
 
 #include "../zen.h"
 
@@ -52,6 +51,7 @@ std::string ask(std::list<zen::Descriptor> &servers, const std::string &name,
     for (int seconds = 0; timeout == 0 || seconds < timeout; ++seconds) {
         send(servers.front().get(), question.data(), question.size(),
              0); // if it fails: next second
+        if (seconds == 0) zen::print("Sent: ", question);
         const auto end = Clock::now() + std::chrono::seconds(1);
         while (Clock::now() < end) {
             const ssize_t size = recv(servers.front().get(), buffer, sizeof buffer, 0);
@@ -78,7 +78,6 @@ int main(int argc, char *argv[]) {
     try {
         std::list<zen::Descriptor> servers = open_sockets(options, name);
         for (const zen::Exchange &exchange : zen::table) {
-            zen::print("Sent: ", exchange.question);
             zen::print("Received: ", ask(servers, name, exchange.question, options.timeout));
         }
         return 0;
