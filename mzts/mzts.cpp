@@ -1,5 +1,5 @@
-// mzts: Zen server, TCP, multithreaded. A master accepts clients and puts them on a bounded queue; each
-// worker of a pool takes one from there, talks with it until it leaves, and takes the next.
+// mzts: Zen server, TCP, multithreaded. A master accepts clients and puts them on a bounded queue;
+// each worker of a pool takes one from there, talks with it until it leaves, and takes the next.
 //
 // Run:        ./mzts/mzts            in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like
@@ -122,7 +122,7 @@ class Pool {
         not_empty_.notify_all();
     }
 
-    // For the master: puts a client on the queue. While the queue is full the master waits here, and the
+    // For the master: puts a client on the queue. While that is full the master waits here, and the
     // next clients in the backlog; a signal does not wake it, so it looks for one now and then.
     void put(zen::Descriptor client, std::string peer) {
         std::unique_lock lock(mutex_);
