@@ -22,6 +22,10 @@ BUILD := build$(if $(SAN),/$(SAN))
 KIT := $(if $(SAN),$(BUILD),.)
 PROGRAMS := $(foreach name,$(NAMES),$(KIT)/$(name)/$(name))
 
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL: # make -j clean all: one after the other
+endif
+
 .PHONY: all help clean demo test FORCE $(NAMES) $(NAMES:%=test-%)
 all: $(PROGRAMS)
 

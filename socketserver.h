@@ -121,7 +121,7 @@ class BaseServer {
     virtual void shutdown_request(Request &request) { close_request(request); }
     virtual void close_request(Request &request) { request.connection = zen::Descriptor(-1); }
     virtual void handle_error(const Request &request, const std::exception &error) {
-        if (!zen::stopping) zen::log("Error with ", request.client_address, ": ", error.what());
+        zen::log("Error with ", request.client_address, ": ", error.what());
     }
     virtual void handle_timeout() {}
     virtual void service_actions() {}
@@ -214,6 +214,7 @@ class TCPServer : public BaseServer {
   private:
     void try_address(int family, const sockaddr *address, socklen_t size) {
         zen::Descriptor candidate(socket(family, socket_type, 0));
+        if (!candidate) return;
         const int reuse = allow_reuse_address;
         setsockopt(candidate.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
         if (bind(candidate.get(), address, size) == 0) socket_ = std::move(candidate);

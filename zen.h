@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -70,7 +71,7 @@ class Messages {
         begin_ = std::min(text_.find_first_not_of(skipped_, begin_), text_.size());
         searched_ = std::min(text_.find(delimiter_, std::max(begin_, searched_)), text_.size());
         if (searched_ == text_.size() || too_long()) return {};
-        const std::size_t begin = std::exchange(begin_, searched_ + 1);
+        const std::size_t begin = std::exchange(begin_, ++searched_);
         return std::string_view(text_).substr(begin, begin_ - begin);
     }
 
@@ -101,6 +102,24 @@ inline std::string printable(std::string_view bytes) {
     return text;
 }
 
+/// "127.0.0.1:65432" or "[::1]:65432".
+inline std::string address_name(const std::string &host, const std::string &port) {
+    return (host.find(':') == host.npos ? host : '[' + host + ']') + ':' + port;
+}
+
+/// The address of a socket, as accept, recvfrom and getsockname fill it in. Can be printed.
+struct Address {
+    sockaddr_storage storage = {};
+    socklen_t size = sizeof storage;
+    sockaddr *get() { return reinterpret_cast<sockaddr *>(&storage); }
+};
+inline std::string printable(const Address &address) {
+    char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+    getnameinfo(reinterpret_cast<const sockaddr *>(&address.storage), address.size, host,
+                sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    return address_name(host, port);
+}
+
 /// Prints a line, escaped, with one write: whole and at once, also from several threads. A failure
 /// (closed pipe, full disk) is ignored: a server outlives the reader of its log.
 template <class... Parts> void print_to(int descriptor, const Parts &...parts) {
@@ -109,10 +128,12 @@ template <class... Parts> void print_to(int descriptor, const Parts &...parts) {
 }
 template <class... Parts> void print(const Parts &...parts) { print_to(STDOUT_FILENO, parts...); }
 
-/// Prints a line for an event that `-q` does not want to see.
-inline bool quiet = false;
+inline bool quiet = false;                 // -q
+inline std::atomic<bool> stopping = false; // SIGINT or SIGTERM has come
+
+/// Prints a line for an event, unless it is not to be seen (-q) or the server is about to stop.
 template <class... Parts> void log(const Parts &...parts) {
-    if (!quiet) print(parts...);
+    if (!quiet && !stopping) print(parts...);
 }
 
 /// Throws "what: why", where why is the errno of the call that failed. EAGAIN is what a blocking
@@ -120,6 +141,22 @@ template <class... Parts> void log(const Parts &...parts) {
 [[noreturn]] inline void fail(const std::string &what, int error = errno) {
     throw std::runtime_error(what + ": " + std::strerror(error == EAGAIN ? ETIMEDOUT : error));
 }
+
+/// The end of some seconds from now; 0 seconds have no end.
+class Deadline {
+  public:
+    explicit Deadline(int seconds) : seconds_(seconds) {}
+    /// Milliseconds, as poll takes them: 0 when the time is over, -1 if there is no end.
+    int left() const {
+        using namespace std::chrono;
+        const auto left = start_ + seconds(seconds_) - steady_clock::now();
+        return seconds_ == 0 ? -1 : std::max(0, static_cast<int>(ceil<milliseconds>(left).count()));
+    }
+
+  private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    int seconds_;
+};
 
 /// Owns a descriptor: move-only, closes it when it goes, keeps it from programs started by exec. -1
 /// stands for none.
@@ -143,24 +180,6 @@ class Descriptor {
     int number_;
 };
 
-/// "127.0.0.1:65432" or "[::1]:65432".
-inline std::string address_name(const std::string &host, const std::string &port) {
-    return (host.find(':') == host.npos ? host : '[' + host + ']') + ':' + port;
-}
-
-/// The address of a socket, as accept, recvfrom and getsockname fill it in. Can be printed.
-struct Address {
-    sockaddr_storage storage = {};
-    socklen_t size = sizeof storage;
-    sockaddr *get() { return reinterpret_cast<sockaddr *>(&storage); }
-};
-inline std::string printable(const Address &address) {
-    char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
-    getnameinfo(reinterpret_cast<const sockaddr *>(&address.storage), address.size, host,
-                sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    return address_name(host, port);
-}
-
 /// The addresses of a host and port for sockets of a type, to be tried in turn; at least one.
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 inline Addresses resolve(const std::string &host, const std::string &port, int type) {
@@ -170,8 +189,6 @@ inline Addresses resolve(const std::string &host, const std::string &port, int t
         throw std::runtime_error("cannot resolve " + host + ": " + gai_strerror(error));
     return {list, freeaddrinfo};
 }
-
-inline std::atomic<bool> stopping = false;
 
 /// Whether a call failed only because a signal interrupted it, so that it is to be made again.
 inline bool interrupted() { return errno == EINTR && !stopping; }
@@ -257,7 +274,8 @@ inline Options start(int argc, char *argv[], const Program &program) {
     // A standard descriptor that is closed would go to a socket, and the log then to a client.
     for (int standard = 0; standard <= 2; ++standard)
         if (fcntl(standard, F_GETFD) < 0) open("/dev/null", O_RDWR);
-    signal(SIGPIPE, SIG_IGN); // a write to a closed pipe or socket fails with EPIPE instead
+    signal(SIGPIPE, SIG_IGN); // a write to a closed pipe or socket fails with EPIPE instead,
+    signal(SIGXFSZ, SIG_IGN); // and one to a file that may not grow with EFBIG
     const bool server = program.has('q');
     Options options;
     options.timeout = server ? 60 : 5;
@@ -271,10 +289,8 @@ inline Options start(int argc, char *argv[], const Program &program) {
         case 'f': options.fork = true; break;
         case 'e': options.echo = true; break;
         case 'm': options.message = optarg; break;
-        default:
-            usage_error(program,
-                        (program.has(optopt) ? "no value for option -" : "unknown option -") +
-                            std::string(1, static_cast<char>(optopt)));
+        case ':': usage_error(program, std::string("no value for option -") + char(optopt));
+        default: usage_error(program, std::string("unknown option -") + char(optopt));
         }
     }
     argv += optind;
@@ -284,7 +300,6 @@ inline Options start(int argc, char *argv[], const Program &program) {
     options.port = argc > 1 ? argv[1] : program.port;
     number(program, "PORT", options.port.c_str(), server ? 0 : 1, 65'535);
     if (server) {
-        stop_on_signals();
         rlimit descriptors = {};
         getrlimit(RLIMIT_NOFILE, &descriptors);
         descriptors.rlim_cur = descriptors.rlim_max;

@@ -17,7 +17,7 @@
 #include <vector>
 
 constexpr zen::Program program = {"mzts", "Multithreaded TCP server of the Zen protocol.",
-                                  "+hqt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
+                                  "+:hqt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
 constexpr int backlog = 1024;           // connections that the kernel keeps until they are accepted
 constexpr std::size_t queue_limit = 32; // connections that are accepted and wait for a worker
 
@@ -26,6 +26,7 @@ zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
+        if (!listener) continue;
         // Connections of an earlier run may keep the port for a minute (TIME_WAIT): use it even so.
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -76,7 +77,7 @@ void converse(int client, const std::string &peer) {
     // TCP is a stream of bytes: recv may bring a part of a question, or many of them.
     zen::Messages questions('?', zen::max_message, zen::white_space);
     char buffer[4096];
-    while (true) {
+    while (!zen::stopping) {
         const ssize_t size = recv(client, buffer, sizeof buffer, 0);
         if (size == 0) break; // end of file: the client has no more questions
         if (size < 0 && zen::interrupted()) continue;
@@ -97,7 +98,7 @@ void serve_client(int client, const std::string &peer, int timeout) {
     try {
         converse(client, peer);
     } catch (const std::exception &error) {
-        if (!zen::stopping) zen::log("Error with ", peer, ": ", error.what());
+        zen::log("Error with ", peer, ": ", error.what());
     }
     zen::log("Connection with ", peer, " closed");
 }
@@ -159,6 +160,7 @@ class Pool {
 
 // The master: accepts clients and puts them on the queue, until a signal comes.
 void serve_forever(int listener, Pool &pool) {
+    zen::stop_on_signals();
     zen::Address own;
     getsockname(listener, own.get(), &own.size); // for port 0, the system has chosen one
     zen::print("TCP server started at ", own);
@@ -183,7 +185,7 @@ int main(int argc, char *argv[]) {
             Pool pool(options.workers, options.timeout);
             serve_forever(listener.get(), pool);
         } // the workers have stopped
-        zen::log("Server stopped");
+        if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {
         return zen::report(program, error);

@@ -16,7 +16,7 @@
 #include <vector>
 
 constexpr zen::Program program = {"mzus", "Multithreaded UDP server of the Zen protocol.",
-                                  "+hqw:", "./mzus/mzus -w 4 127.0.0.1 8000"};
+                                  "+:hqw:", "./mzus/mzus -w 4 127.0.0.1 8000"};
 constexpr std::size_t queue_limit = 1024; // datagrams that are received and wait for a worker
 
 // A socket bound to the first address of the host that lets itself be bound.
@@ -24,6 +24,7 @@ zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
+        if (!server) continue;
         if (bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
     }
     zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
@@ -99,6 +100,7 @@ class Pool {
 
 // The master: receives datagrams and puts them on the queue, until a signal comes.
 void serve_forever(int server, Pool &pool) {
+    zen::stop_on_signals();
     zen::Address own;
     getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
     zen::print("UDP server started at ", own);
@@ -123,7 +125,7 @@ int main(int argc, char *argv[]) {
             Pool pool(server.get(), options.workers);
             serve_forever(server.get(), pool);
         } // the workers have stopped
-        zen::log("Server stopped");
+        if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {
         return zen::report(program, error);

@@ -9,7 +9,7 @@
 #include "../socketserver.h"
 
 constexpr zen::Program program = {"sszt", "TCP server of the Zen protocol, with socketserver.h.",
-                                  "+hqt:f", "./sszt/sszt -f 127.0.0.1 8000"};
+                                  "+:hqt:f", "./sszt/sszt -f 127.0.0.1 8000"};
 int time_limit = 0; // seconds, of silence or of not reading, 0 = none
 
 class ZenHandler : public socketserver::BaseRequestHandler {
@@ -24,7 +24,7 @@ class ZenHandler : public socketserver::BaseRequestHandler {
     void handle() override {
         zen::Messages questions('?', zen::max_message, zen::white_space);
         char buffer[4096];
-        while (true) {
+        while (!zen::stopping) {
             const ssize_t size = recv(request->socket, buffer, sizeof buffer, 0);
             if (size == 0) break;
             if (size < 0 && zen::interrupted()) continue;
@@ -59,6 +59,7 @@ class ZenHandler : public socketserver::BaseRequestHandler {
 
 template <class Server> void serve(const zen::Options &options) {
     Server server(options.host, options.port, socketserver::handler<ZenHandler>);
+    zen::stop_on_signals();
     zen::print("TCP server started at ", server.server_address());
     server.serve_forever();
 }
@@ -70,7 +71,7 @@ int main(int argc, char *argv[]) {
         using namespace socketserver;
         if (options.fork) serve<ForkingMixIn<TCPServer>>(options);
         else serve<ThreadingMixIn<TCPServer>>(options);
-        zen::log("Server stopped");
+        if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {
         return zen::report(program, error);

@@ -9,7 +9,7 @@
 #include "../socketserver.h"
 
 constexpr zen::Program program = {"sszu", "UDP server of the Zen protocol, with socketserver.h.",
-                                  "+hqf", "./sszu/sszu -f 127.0.0.1 8000"};
+                                  "+:hqf", "./sszu/sszu -f 127.0.0.1 8000"};
 
 class ZenHandler : public socketserver::BaseRequestHandler {
     void handle() override {
@@ -34,6 +34,7 @@ class ZenHandler : public socketserver::BaseRequestHandler {
 
 template <class Server> void serve(const zen::Options &options) {
     Server server(options.host, options.port, socketserver::handler<ZenHandler>);
+    zen::stop_on_signals();
     zen::print("UDP server started at ", server.server_address());
     server.serve_forever();
 }
@@ -44,7 +45,7 @@ int main(int argc, char *argv[]) {
         using namespace socketserver;
         if (options.fork) serve<ForkingMixIn<UDPServer>>(options);
         else serve<ThreadingMixIn<UDPServer>>(options);
-        zen::log("Server stopped");
+        if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {
         return zen::report(program, error);

@@ -40,6 +40,7 @@ TEST_OF_EACH(programs, "explains itself with -h", "[command line]") {
 
 TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2", "[command line]") {
     check_usage_error(program, {"-x"}, "unknown option -x");
+    check_usage_error(program, {"-:"}, "unknown option -:");
     check_usage_error(program, {"127.0.0.1", "8000", "more"}, "surplus argument 'more'");
     check_usage_error(program, {"127.0.0.1", "8000", "-h"}, "surplus argument '-h'");
     const std::string range = is_server(program) ? "0 to 65535" : "1 to 65535";

@@ -135,6 +135,18 @@ TEST_CASE("messages before one that is too long are found", "[zen][messages]") {
     CHECK(messages.too_long());
 }
 
+TEST_CASE("messages can be fed before all have been taken", "[zen][messages]") {
+    zen::Messages messages('?', 8);
+    messages.feed("a?b");
+    CHECK(messages.next() == "a?");
+    messages.feed("c?d?");
+    CHECK(messages.next() == "bc?");
+    messages.feed("e?");
+    CHECK(messages.next() == "d?");
+    CHECK(messages.next() == "e?");
+    CHECK_FALSE(messages.next());
+}
+
 TEST_CASE("any amount of skipped characters takes no room and is not too long", "[zen][messages]") {
     zen::Messages messages('?', 8, " ");
     for (int i = 0; i < 100'000; ++i) {

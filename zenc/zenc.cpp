@@ -8,24 +8,24 @@
 
 #include "../zen.h"
 
-#include <chrono>
-
-using Clock = std::chrono::steady_clock;
+#include <poll.h>
 
 constexpr zen::Program program = {"zenc", "TCP client of the Zen protocol.",
-                                  "+ht:", "./zenc/zenc localhost 8000"};
+                                  "+:ht:", "./zenc/zenc localhost 8000"};
 
 // A socket connected to the first address of the host that takes the connection.
 zen::Descriptor open_connection(const zen::Options &options, const std::string &name) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_STREAM, 0));
-        const timeval limit = {options.timeout, 0}; // for one connect, send or recv; 0 = none
+        if (!server) continue;
+        const timeval limit = {options.timeout, 0}; // of connect and of send; 0 = none
         setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-        setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        if (connect(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
-        if (errno == EINPROGRESS)
-            errno = ETIMEDOUT; // how connect reports that its limit has passed
+        int failed = -1;
+        do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
+        while (failed && zen::interrupted());
+        if (!failed) return server;
+        if (errno == EINPROGRESS) errno = ETIMEDOUT; // so connect says that its limit has passed
     }
     zen::fail("cannot connect to " + name);
 }
@@ -41,12 +41,16 @@ void send_all(int server, const std::string &name, std::string_view bytes) {
 
 // Receives an answer up to its full stop, however it was cut. What follows stays in `answers`.
 std::string receive_answer(int server, const std::string &name, zen::Messages &answers,
-                           Clock::time_point end) {
+                           int timeout) {
+    const zen::Deadline deadline(timeout); // for all of it: the bytes may come one by one
     char buffer[1024];
     while (true) {
         if (const auto answer = answers.next()) return std::string(*answer);
         if (answers.too_long()) throw std::runtime_error("answer too long from " + name);
-        if (Clock::now() > end) zen::fail("no answer from " + name, ETIMEDOUT); // byte by byte
+        pollfd source = {server, POLLIN, 0};
+        const int ready = poll(&source, 1, deadline.left());
+        if (ready == 0) zen::fail("no answer from " + name, ETIMEDOUT);
+        if (ready < 0) continue; // interrupted
         const ssize_t size = recv(server, buffer, sizeof buffer, 0);
         if (size > 0) answers.feed({buffer, static_cast<std::size_t>(size)});
         else if (size == 0)
@@ -61,9 +65,7 @@ void ask_questions(int server, const std::string &name, int timeout) {
     for (const zen::Exchange &exchange : zen::table) {
         send_all(server, name, exchange.question);
         zen::print("Sent: ", exchange.question);
-        const auto end =
-            timeout == 0 ? Clock::time_point::max() : Clock::now() + std::chrono::seconds(timeout);
-        zen::print("Received: ", receive_answer(server, name, answers, end));
+        zen::print("Received: ", receive_answer(server, name, answers, timeout));
     }
 }
 

@@ -9,13 +9,13 @@
 
 #include "../zen.h"
 
-#include <chrono>
 #include <list>
+#include <set>
 
-using Clock = std::chrono::steady_clock;
+#include <poll.h>
 
 constexpr zen::Program program = {"zuc", "UDP client of the Zen protocol.",
-                                  "+ht:", "./zuc/zuc localhost 8000"};
+                                  "+:ht:", "./zuc/zuc localhost 8000"};
 
 // A socket for each address of the host.
 std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::string &name) {
@@ -23,8 +23,7 @@ std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
-        const timeval second = {1, 0};
-        setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+        if (!server) continue;
         // This sends nothing. It makes the kernel drop what comes from any other address, and
         // report when the host says that nobody has the port (ECONNREFUSED).
         if (connect(server.get(), address->ai_addr, address->ai_addrlen) == 0)
@@ -34,32 +33,35 @@ std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::
     return servers;
 }
 
-// Whether `answer` is late, or came twice: the table has it for another question than this one.
-bool is_late(std::string_view answer, std::string_view question) {
-    for (const zen::Exchange &exchange : zen::table)
-        if (exchange.answer == answer && exchange.question != question) return true;
-    return false;
+// Whether `answer` is one to `question`: it ends with a full stop, and belongs to no other question,
+// neither by the table nor because it has come before. Such a one is late, or comes a second time.
+bool is_answer(std::string_view answer, std::string_view question,
+               const std::set<std::string> &earlier) {
+    for (const zen::Exchange &other : zen::table)
+        if (other.question != question && other.answer == answer) return false;
+    return answer.ends_with('.') && !earlier.count(std::string(answer));
 }
 
-// Asks the first of `servers`, again each second, and returns the answer. A server that is silent
-// for a second changes places with the others, one that is not there is left out. Throws after
-// `timeout`.
+// Asks the first of `servers`, again each second, and returns the answer. A server that is silent for
+// a second changes places with the others, one that is not there is left out. Throws after `timeout`.
 std::string ask(std::list<zen::Descriptor> &servers, const std::string &name,
-                std::string_view question, int timeout) {
+                std::string_view question, const std::set<std::string> &earlier, int timeout) {
     int reason = ETIMEDOUT;
     char buffer[zen::max_message + 1]; // recv cuts what is longer: one byte more shows it
     for (int seconds = 0; timeout == 0 || seconds < timeout; ++seconds) {
         send(servers.front().get(), question.data(), question.size(),
              0); // if it fails: next second
         if (seconds == 0) zen::print("Sent: ", question);
-        const auto end = Clock::now() + std::chrono::seconds(1);
-        while (Clock::now() < end) {
+        const zen::Deadline second(1);
+        while (second.left() > 0) {
+            pollfd source = {servers.front().get(), POLLIN, 0};
+            if (poll(&source, 1, second.left()) <= 0) continue;
             const ssize_t size = recv(servers.front().get(), buffer, sizeof buffer, 0);
             if (size >= 0) {
                 const auto answer = zen::trim({buffer, static_cast<std::size_t>(size)});
                 if (answer.size() > zen::max_message)
                     throw std::runtime_error("answer too long from " + name);
-                if (!is_late(answer, question)) return std::string(answer);
+                if (is_answer(answer, question, earlier)) return std::string(answer);
             } else if (errno == ECONNREFUSED) {
                 reason = ECONNREFUSED;
                 if (servers.size() == 1) continue; // it may be there in a second
@@ -77,8 +79,12 @@ int main(int argc, char *argv[]) {
     const std::string name = zen::address_name(options.host, options.port);
     try {
         std::list<zen::Descriptor> servers = open_sockets(options, name);
+        std::set<std::string> answers;
         for (const zen::Exchange &exchange : zen::table) {
-            zen::print("Received: ", ask(servers, name, exchange.question, options.timeout));
+            const std::string answer =
+                ask(servers, name, exchange.question, answers, options.timeout);
+            zen::print("Received: ", answer);
+            answers.insert(answer);
         }
         return 0;
     } catch (const std::exception &error) {

@@ -8,7 +8,7 @@
 
 #include "../zen.h"
 
-constexpr zen::Program program = {"zus", "Iterative UDP server of the Zen protocol.", "+hq",
+constexpr zen::Program program = {"zus", "Iterative UDP server of the Zen protocol.", "+:hq",
                                   "./zus/zus 127.0.0.1 8000"};
 
 // A socket bound to the first address of the host that lets itself be bound.
@@ -16,6 +16,7 @@ zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
+        if (!server) continue;
         if (bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
     }
     zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
@@ -41,6 +42,7 @@ void answer_question(int server, zen::Address &client, std::string_view datagram
 
 // Receives and answers one datagram after the other, until a signal comes.
 void serve_forever(int server) {
+    zen::stop_on_signals();
     zen::Address own;
     getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
     zen::print("UDP server started at ", own);
@@ -62,7 +64,7 @@ int main(int argc, char *argv[]) {
     try {
         const zen::Descriptor server = open_socket(options);
         serve_forever(server.get());
-        zen::log("Server stopped");
+        if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {
         return zen::report(program, error);

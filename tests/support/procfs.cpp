@@ -1,5 +1,7 @@
 #include "procfs.h"
 
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -67,27 +69,51 @@ std::size_t thread_count(pid_t pid) { return entries("/proc/" + std::to_string(p
 
 std::size_t descriptor_count(pid_t pid) { return entries("/proc/" + std::to_string(pid) + "/fd"); }
 
+// What follows "PID (NAME)" in /proc/PID/stat: the name may contain anything.
+static std::string stat_fields(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    return text.substr(text.rfind(')') + 1);
+}
+
 std::vector<pid_t> children(pid_t pid) {
     std::vector<pid_t> found;
     std::error_code error;
     for (const auto &entry : std::filesystem::directory_iterator("/proc", error)) {
-        std::ifstream file(entry.path() / "stat");
-        std::string text;
-        if (!std::getline(file, text)) continue;
-        // "PID (NAME) STATE PARENT ...", and the name may contain anything
-        std::istringstream fields(text.substr(text.rfind(')') + 1));
+        const int number = std::atoi(entry.path().filename().c_str());
+        if (number == 0) continue;
+        std::istringstream fields(stat_fields(number));
         std::string state;
         pid_t parent = 0;
-        if (fields >> state >> parent && parent == pid) found.push_back(std::stoi(text));
+        if (fields >> state >> parent && parent == pid) found.push_back(number);
     }
     return found;
 }
 
-long resident_memory(pid_t pid) {
+static long status_number(pid_t pid, const std::string &name) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(file, line);)
-        if (line.rfind("RssAnon:", 0) == 0) return std::stol(line.substr(8));
+        if (line.rfind(name + ":", 0) == 0) return std::stol(line.substr(name.size() + 1));
     return 0;
+}
+
+long resident_memory(pid_t pid) { return status_number(pid, "RssAnon"); }
+long peak_memory(pid_t pid) { return status_number(pid, "VmHWM"); }
+
+Milliseconds processor_time(pid_t pid) {
+    std::istringstream fields(stat_fields(pid));
+    std::string skipped;
+    long user = 0, system = 0;
+    for (int i = 0; i < 11; ++i) fields >> skipped; // state to cmajflt
+    fields >> user >> system;
+    return Milliseconds((user + system) * 1000 / sysconf(_SC_CLK_TCK));
+}
+
+void stop_and_continue(pid_t pid) {
+    kill(pid, SIGSTOP);
+    eventually([&] { return stat_fields(pid).rfind(" T", 0) == 0; });
+    kill(pid, SIGCONT);
 }
 
 std::uint16_t bound_port(pid_t pid) {

@@ -39,8 +39,16 @@ std::size_t descriptor_count(pid_t pid);
 /// The children of a process, those that have ended but are not reaped (zombies) included.
 std::vector<pid_t> children(pid_t pid);
 
-/// The memory of a process that is in use and in no file, in KiB (RssAnon).
+/// The memory of a process that is in use and in no file (RssAnon), and the most that has been in use of
+/// all kinds (VmHWM), in KiB.
 long resident_memory(pid_t pid);
+long peak_memory(pid_t pid);
+
+/// The processor time that a process has used.
+Milliseconds processor_time(pid_t pid);
+
+/// Stops a process by SIGSTOP, waits until it has stopped, and has it go on.
+void stop_and_continue(pid_t pid);
 
 /// The port that a process listens on, or has bound for UDP; 0 if none.
 std::uint16_t bound_port(pid_t pid);
