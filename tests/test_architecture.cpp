@@ -3,6 +3,8 @@
 #include "support/kit.h"
 #include "support/procfs.h"
 
+#include <filesystem>
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -25,7 +27,10 @@ bool sleeps_in(const Server &server, const std::set<long> &calls) {
 }
 
 bool has_threads(const Server &server, std::size_t count) {
-    return eventually([&] { return thread_count(server.pid()) == count + sanitizer_threads; });
+    return eventually([&] {
+        const std::size_t threads = thread_count(server.pid());
+        return threads >= count && threads <= count + sanitizer_threads;
+    });
 }
 
 bool has_children(const Server &server, std::size_t count) {
@@ -255,19 +260,68 @@ TEST_OF_EACH(tcp_servers, "has no more threads, descriptors or memory after 2000
     if (!sanitized) CHECK(resident_memory(server.pid()) <= memory + memory / 10);
 }
 
-TEST_CASE("sszt: refuses a client for which there is no thread, and serves the next",
-          "[sszt][limits]") {
-    Server server({"/bin/sh", "-c", "ulimit -v 100000; exec \"$@\"", "sh"}, named("sszt"));
+// The program, copied to where any user may run it.
+class Copy {
+  public:
+    explicit Copy(const Program &program)
+        : path_(std::filesystem::temp_directory_path() / ("zen-test-" + std::to_string(getpid()))) {
+        std::filesystem::copy_file(command(program, {})[0], path_);
+        std::filesystem::permissions(path_, std::filesystem::perms(0755));
+    }
+    ~Copy() { std::filesystem::remove(path_); }
+    Copy(const Copy &) = delete;
+    Copy &operator=(const Copy &) = delete;
+    std::string path() const { return path_; }
+
+  private:
+    std::filesystem::path path_;
+};
+
+// Connects clients until one is refused, as no thread or process can be started for it; then lets all
+// go, and checks that the next is served.
+void check_refuses_and_goes_on(Server &server, const std::string &what) {
     std::vector<Connection> clients;
     while (clients.size() < 100) {
         Connection client(server.address());
         client.send(question);
-        if (client.receive(answer.size()) != answer) break;
+        if (client.receive(answer.size()) != answer) {
+            CHECK_PROGRAM(server, server.wait_for("Cannot start a " + what + " for " +
+                                                  client.local().name() +
+                                                  ": Resource temporarily unavailable\n"));
+            break;
+        }
         clients.push_back(std::move(client));
     }
-    CHECK_PROGRAM(server, server.wait_for("Cannot start a thread for "));
-    CHECK_PROGRAM(server, server.wait_for(": Resource temporarily unavailable\n"));
+    CHECK(clients.size() < 100);
     clients.clear();
     CHECK(has_threads(server, 1));
+    CHECK(has_children(server, 0));
     check_alive(server);
+}
+
+constexpr bool is_sszt(const Program &program) { return program.path == "sszt/sszt"; }
+constexpr auto both_sszt = select<is_sszt>();
+
+TEST_OF_EACH(both_sszt, "refuses a client while the user may have no more processes", "[limits]") {
+    // Root may have any number: so become somebody else. An ordinary user stays what he is, but has
+    // many processes already.
+    if (geteuid() != 0 || !std::filesystem::exists("/usr/bin/setpriv")) {
+        WARN("not run: needs root, and setpriv (util-linux)");
+        return;
+    }
+    const Copy copy(program);
+    Server server({"/usr/bin/prlimit", "--nproc=20", "/usr/bin/setpriv", "--reuid=65534",
+                   "--clear-groups", copy.path()},
+                  {program.name, program.tag, "", program.kind, "", program.option});
+    check_refuses_and_goes_on(server, program.option.empty() ? "thread" : "process");
+}
+
+TEST_CASE("sszt: refuses a client for which there is no memory, and serves the next",
+          "[sszt][limits]") {
+    if (sanitized) {
+        WARN("not run: a sanitizer needs more address space than this test allows");
+        return;
+    }
+    Server server({"/bin/sh", "-c", "ulimit -v 100000; exec \"$@\"", "sh"}, named("sszt"));
+    check_refuses_and_goes_on(server, "thread");
 }

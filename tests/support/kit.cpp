@@ -26,8 +26,15 @@ static std::vector<std::string> joined(std::vector<std::string> first,
     return first;
 }
 
+// Without the path, if the program has none.
+static std::vector<std::string> own_command(const Program &program) {
+    std::vector<std::string> all = server_command(program, {}, "127.0.0.1");
+    if (program.path.empty()) all.erase(all.begin());
+    return all;
+}
+
 Server::Server(std::vector<std::string> prefix, const Program &program)
-    : Process(joined(std::move(prefix), server_command(program, {}, "127.0.0.1"))) {
+    : Process(joined(std::move(prefix), own_command(program))) {
     read_ready_line();
 }
 

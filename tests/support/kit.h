@@ -50,7 +50,8 @@ class Server : public Process {
   public:
     explicit Server(const Program &program, std::initializer_list<std::string> options = {},
                     const std::string &host = "127.0.0.1");
-    /// Starts it through another command, which ends with what starts the server: {"nice"}.
+    /// Starts it through another command, which ends with what starts the server: {"/usr/bin/env"}.
+    /// If the row has no path, that command ends with one.
     Server(std::vector<std::string> prefix, const Program &program);
     const std::string &ready_line() const { return ready_line_; }
     const Endpoint &address() const { return address_; }
