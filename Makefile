@@ -63,7 +63,7 @@ $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o suppor
 	$(CXX) $(FLAGS) -o $@ $^
 
 test: $(BUILD)/tests/run $(PROGRAMS)
-	ZEN_KIT=$(KIT) $<
+	ZEN_KIT=$(KIT) sh tests/all.sh $<
 
 $(NAMES:%=test-%): test-%: $(BUILD)/tests/run $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '[$*]'

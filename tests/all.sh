@@ -1,0 +1,25 @@
+#!/bin/sh
+# all.sh RUNNER: runs all tests, in parts at the same time, as most of them wait most of the time. What is in
+# no other part is in the last. Ends with one line, "N passed, N failed", and status 1 if a part failed.
+runner=$1
+logs=$(mktemp -d) || exit 1
+trap 'rm -rf "$logs"' EXIT
+
+part() {
+    "$runner" "$2" >"$logs/$1" 2>&1
+    echo $? >"$logs/$1.status"
+}
+part 1 '[zens],[zus]' &
+part 2 '[zenc],[zuc]' &
+part 3 '[mzts],[mzus]' &
+part 4 '[sszt],[sszu]' &
+part 5 '~[zens]~[zus]~[zenc]~[zuc]~[mzts]~[mzus]~[sszt]~[sszu]' &
+wait
+
+cat "$logs/1" "$logs/2" "$logs/3" "$logs/4" "$logs/5" | awk '
+    /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; next }
+    { print }
+    END { printf "%d passed, %d failed\n", passed, failed }'
+for status in 1 2 3 4 5; do
+    [ "$(cat "$logs/$status.status")" = 0 ] || exit 1
+done
