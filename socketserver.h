@@ -55,7 +55,7 @@ template <class Handler> std::unique_ptr<BaseRequestHandler> handler() {
 /// Sends all of `bytes`, as Python's method of sockets does. Throws if that fails.
 inline void sendall(int socket, std::string_view bytes) {
     while (!bytes.empty()) {
-        const ssize_t sent = send(socket, bytes.data(), bytes.size(), 0);
+        const ssize_t sent = send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent >= 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
         else if (!zen::interrupted()) zen::fail("cannot send");
     }

@@ -247,7 +247,7 @@ TEST_OF_EACH(tcp_servers, "has no more threads, descriptors or memory after 2000
         for (int i = 0; i < connections; ++i)
             check_bytes(server, question, answer, Connection(server.address()).exchange(question));
     };
-    serve(200);
+    serve(1000); // every thread of a pool has had its turn
     CHECK(has_children(server, 0));
     const std::size_t threads = thread_count(server.pid()),
                       descriptors = descriptor_count(server.pid());
