@@ -2,12 +2,10 @@
 // the classes, methods and attributes have the same names and parts. Inside are the socket calls of
 // zens. What differs from Python:
 //  - A handler class is passed as handler<MyHandler>. Its `request`, `client_address` and `server`
-//  are
-//    pointers, set before setup(). A request has the `socket` to answer through, a datagram its
-//    `data`.
-//  - The socket is bound when serve_forever(), handle_request() or server_address() is first
-//  called, so
-//    that attributes can be set before. Addresses are reused for TCP unless told otherwise.
+//    are pointers, set before setup(). A request has the `socket` to answer through and, if it is a
+//    datagram, its `data`.
+//  - The socket is bound by the first serve_forever(), handle_request() or server_address(), with
+//    the attributes as they are then. Addresses are reused for TCP unless told otherwise.
 //  - shutdown_request() waits a second for the client's end of file, so that no answer is lost.
 //  - SIGINT and SIGTERM (zen::stop_on_signals) end serve_forever() as well.
 //  - server_close() ends the requests that are still being served; Python waits for them.

@@ -1,5 +1,5 @@
-// mzus: Zen server, UDP, multithreaded. A master receives datagrams and puts them on a bounded queue;
-// the workers of a pool take them from there and answer, all through the one socket.
+// mzus: Zen server, UDP, multithreaded. A master receives datagrams and puts them on a bounded
+// queue; the workers of a pool take them from there and answer, all through the one socket.
 //
 // Run:        ./mzus/mzus            in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zuc/zuc              in others, as many as you like
@@ -66,8 +66,8 @@ class Pool {
         not_empty_.notify_all();
     }
 
-    // For the master: puts a datagram on the queue. While that is full the master waits here, and the
-    // next datagrams in the socket's buffer; what does not fit there is lost.
+    // For the master: puts a datagram on the queue. While that is full the master waits here, and
+    // the next datagrams in the socket's buffer; what does not fit there is lost.
     void put(const zen::Address &client, std::string_view datagram) {
         std::unique_lock lock(mutex_);
         not_full_.wait(lock, [&] { return queue_.size() < queue_limit; });

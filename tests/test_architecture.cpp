@@ -257,7 +257,8 @@ TEST_OF_EACH(tcp_servers, "has no more threads, descriptors or memory after 2000
     CHECK(eventually([&] { return thread_count(server.pid()) <= threads; }));
     CHECK(eventually([&] { return descriptor_count(server.pid()) <= descriptors; }));
     INFO("memory before " << memory << " KiB, after " << resident_memory(server.pid()) << " KiB");
-    if (!sanitized) CHECK(resident_memory(server.pid()) <= memory + memory / 10);
+    // Within a tenth; but so little is in use that 128 KiB may be chance: the pages of a second thread.
+    if (!sanitized) CHECK(resident_memory(server.pid()) <= memory + std::max(memory / 10, 128L));
 }
 
 // The program, copied to where any user may run it.
@@ -277,8 +278,8 @@ class Copy {
     std::filesystem::path path_;
 };
 
-// Connects clients until one is refused, as no thread or process can be started for it; then lets all
-// go, and checks that the next is served.
+// Connects clients until one is refused, as no thread or process can be started for it; then lets
+// all go, and checks that the next is served.
 void check_refuses_and_goes_on(Server &server, const std::string &what) {
     std::vector<Connection> clients;
     while (clients.size() < 100) {

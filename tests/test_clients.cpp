@@ -51,7 +51,7 @@ void check_fails(Client &client, const std::string &line) {
 const Program &zenc = named("zenc"), &zuc = named("zuc");
 const std::string question(zen[0].first);
 
-// Receives the next question of `zuc`, which must be the expected one; answers are the test's affair.
+// Receives the next question of `zuc`, which must be the expected one; answers are the test's part.
 // A question before it may come once more: where the machine was slow, zuc has repeated it.
 Datagrams::Datagram receive_question(Datagrams &server, Client &client, std::string_view expected) {
     const auto is_earlier = [&](std::string_view bytes) {

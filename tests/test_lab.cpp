@@ -13,7 +13,7 @@ using namespace test;
 
 namespace {
 
-// The first block of the handout in the given language that contains `text`; empty if there is none.
+// The first block of the handout in the language given that contains `text`; empty if none does.
 std::string listing(const std::string &language, const std::string &text) {
     std::ifstream file("LAB.md");
     std::string block;

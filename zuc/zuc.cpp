@@ -33,8 +33,8 @@ std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::
     return servers;
 }
 
-// Whether `answer` is one to `question`: it ends with a full stop, and belongs to no other question,
-// neither by the table nor because it has come before. Such a one is late, or comes a second time.
+// Whether `answer` is one to `question`: it ends with a full stop and belongs to no other question,
+// neither by the table nor because it has come before. Such a one is late, or comes once more.
 bool is_answer(std::string_view answer, std::string_view question,
                const std::set<std::string> &earlier) {
     for (const zen::Exchange &other : zen::table)
@@ -42,8 +42,8 @@ bool is_answer(std::string_view answer, std::string_view question,
     return answer.ends_with('.') && !earlier.count(std::string(answer));
 }
 
-// Asks the first of `servers`, again each second, and returns the answer. A server that is silent for
-// a second changes places with the others, one that is not there is left out. Throws after `timeout`.
+// Asks the first of `servers`, again each second, and returns the answer. One that is silent for a
+// second changes places with the others, one that is not there is left out. Throws after `timeout`.
 std::string ask(std::list<zen::Descriptor> &servers, const std::string &name,
                 std::string_view question, const std::set<std::string> &earlier, int timeout) {
     int reason = ETIMEDOUT;

@@ -39,8 +39,8 @@ std::size_t descriptor_count(pid_t pid);
 /// The children of a process, those that have ended but are not reaped (zombies) included.
 std::vector<pid_t> children(pid_t pid);
 
-/// The memory of a process that is in use and in no file (RssAnon), and the most that has been in use of
-/// all kinds (VmHWM), in KiB.
+/// The memory of a process that is in use and in no file (RssAnon), and the most that has been in
+/// use of all kinds (VmHWM), in KiB.
 long resident_memory(pid_t pid);
 long peak_memory(pid_t pid);
 
