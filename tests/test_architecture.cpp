@@ -257,7 +257,7 @@ TEST_OF_EACH(tcp_servers, "has no more threads, descriptors or memory after 2000
     CHECK(eventually([&] { return thread_count(server.pid()) <= threads; }));
     CHECK(eventually([&] { return descriptor_count(server.pid()) <= descriptors; }));
     INFO("memory before " << memory << " KiB, after " << resident_memory(server.pid()) << " KiB");
-    // Within a tenth; but so little is in use that 128 KiB may be chance: the pages of a second thread.
+    // Within a tenth; so little is in use that 128 KiB may be chance: the pages of one thread more.
     if (!sanitized) CHECK(resident_memory(server.pid()) <= memory + std::max(memory / 10, 128L));
 }
 
