@@ -29,11 +29,11 @@ inline constexpr std::array programs = {
     Program{"zens", "[zens]", "zens/zens", Kind::tcp_server, "qt"},
     Program{"mzts", "[mzts]", "mzts/mzts", Kind::tcp_server, "qtw"},
     Program{"sszt", "[sszt]", "sszt/sszt", Kind::tcp_server, "qtf"},
-    Program{"sszt -f", "[sszt]", "sszt/sszt", Kind::tcp_server, "qtf", "-f"},
+    Program{"sszt -f", "[sszt][fork]", "sszt/sszt", Kind::tcp_server, "qtf", "-f"},
     Program{"zus", "[zus]", "zus/zus", Kind::udp_server, "q"},
     Program{"mzus", "[mzus]", "mzus/mzus", Kind::udp_server, "qw"},
     Program{"sszu", "[sszu]", "sszu/sszu", Kind::udp_server, "qf"},
-    Program{"sszu -f", "[sszu]", "sszu/sszu", Kind::udp_server, "qf", "-f"},
+    Program{"sszu -f", "[sszu][fork]", "sszu/sszu", Kind::udp_server, "qf", "-f"},
     Program{"zenc", "[zenc]", "zenc/zenc", Kind::tcp_client, "t"},
     Program{"zuc", "[zuc]", "zuc/zuc", Kind::udp_client, "t"},
 };
