@@ -165,7 +165,7 @@ TEST_CASE("zenc: gives up on a server whose backlog is full", "[zenc][time limit
                 "zenc: cannot connect to " + listener.local().name() + ": Connection timed out");
 }
 
-TEST_OF_EACH(clients, "gives up when its time is over, neither before nor much later",
+TEST_OF_EACH(client_programs, "gives up when its time is over, neither before nor much later",
              "[time limit]") {
     Datagrams udp;
     Listener tcp;

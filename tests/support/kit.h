@@ -42,7 +42,7 @@ inline constexpr auto udp_servers = select<is_udp_server>();
 inline constexpr auto concurrent_tcp_servers = select<is_concurrent_tcp_server>();
 inline constexpr auto forking_servers = select<is_forking_server>();
 inline constexpr auto servers = select<is_server>();
-inline constexpr auto clients = select<is_client>();
+inline constexpr auto client_programs = select<is_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();
 
 /// A server, started on a free port of `host` and ready.
