@@ -311,7 +311,9 @@ TEST_OF_EACH(both_sszt, "refuses a client while the user may have no more proces
         return;
     }
     const Copy copy(program);
-    Server server({"/usr/bin/prlimit", "--nproc=20", "/usr/bin/setpriv", "--reuid=65534",
+    // A user who has no other processes, not even those of another run of the tests.
+    const std::string user = std::to_string(100'000 + getpid());
+    Server server({"/usr/bin/prlimit", "--nproc=20", "/usr/bin/setpriv", "--reuid=" + user,
                    "--clear-groups", copy.path()},
                   {program.name, program.tag, "", program.kind, "", program.option});
     check_refuses_and_goes_on(server, program.option.empty() ? "thread" : "process");
