@@ -257,6 +257,7 @@ using UnixStreamServer = UnixServer<TCPServer>;
 using UnixDatagramServer = UnixServer<UDPServer>;
 
 /// Serves each request in a thread of its own: ThreadingMixIn<TCPServer>.
+/// A class derived from it calls server_close() in its destructor: the threads use its methods.
 template <class Server> class ThreadingMixIn : public Server {
   public:
     using Server::Server;

@@ -72,6 +72,7 @@ struct StopsServer : BaseRequestHandler {
 // A server that records its steps.
 template <class Server> struct Recording : Server {
     using Server::Server;
+    ~Recording() override { this->server_close(); } // while the threads can still call its methods
     bool verify = true;
     RequestPointer get_request() override {
         record.add("get_request");
