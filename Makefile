@@ -8,8 +8,8 @@
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
 
-TCP_SERVERS := zens mzts sszt
-UDP_SERVERS := zus mzus sszu
+TCP_SERVERS := zens mzts sszt tas tap tae
+UDP_SERVERS := zus mzus sszu uas uap uae
 CLIENTS := zenc zuc
 NAMES := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
 

@@ -131,9 +131,28 @@ template <class... Parts> void print(const Parts &...parts) { print_to(STDOUT_FI
 inline bool quiet = false;                 // -q
 inline std::atomic<bool> stopping = false; // SIGINT or SIGTERM has come
 
+/// In an event loop: the signals that are blocked while it waits, see block_signals.
+inline const sigset_t *wait_mask = nullptr;
+
+/// While one of these lives, an event loop lets the signals in, as while it waits.
+class SignalsLetIn {
+  public:
+    SignalsLetIn() {
+        if (wait_mask) sigprocmask(SIG_SETMASK, wait_mask, &blocked_);
+    }
+    ~SignalsLetIn() {
+        if (wait_mask) sigprocmask(SIG_SETMASK, &blocked_, nullptr);
+    }
+
+  private:
+    sigset_t blocked_ = {};
+};
+
 /// Prints a line for an event, unless it is not to be seen (-q) or the server is about to stop.
 template <class... Parts> void log(const Parts &...parts) {
-    if (!quiet && !stopping) print(parts...);
+    if (quiet || stopping) return;
+    const SignalsLetIn now; // where nobody reads the log, the write may take long
+    print(parts...);
 }
 
 /// Throws "what: why", where why is the errno of the call that failed. EAGAIN is what a blocking
@@ -193,6 +212,12 @@ inline Addresses resolve(const std::string &host, const std::string &port, int t
 /// Whether a call failed only because a signal interrupted it, so that it is to be made again.
 inline bool interrupted() { return errno == EINTR && !stopping; }
 
+/// What follows a failed call on a non-blocking socket: nothing, where the call can be made later.
+/// Otherwise fails.
+inline void later_or_fail(const char *what) {
+    if (errno != EAGAIN && errno != EINTR) fail(what);
+}
+
 /// What follows a failed accept. If a signal came, or the client has gone already: nothing.
 /// Otherwise there is no descriptor or no memory left, and the client waits in the backlog: says
 /// so, once until `said` is reset, and pauses so that trying again does not keep the processor
@@ -213,6 +238,31 @@ inline void stop_on_signals() {
         setitimer(ITIMER_REAL, &again, nullptr); // raises SIGALRM, handled here as well
     };
     for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
+}
+
+/// For an event loop: stop_on_signals, but the signals are let in only while it waits, by the mask
+/// that this returns: none can come between the look at `stopping` and the wait, and be missed.
+inline const sigset_t &block_signals() {
+    static sigset_t before;
+    sigset_t signals;
+    stop_on_signals();
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaddset(&signals, signal);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    wait_mask = &before;
+    return before;
+}
+
+/// Whether an event loop is to stop. Its wait lets no signal in when somebody is ready at once, so
+/// a busy one lets them in here, ten times a second.
+inline bool stop_requested() {
+    using namespace std::chrono;
+    static steady_clock::time_point last;
+    if (const auto now = steady_clock::now(); now - last > milliseconds(100)) {
+        last = now;
+        const SignalsLetIn here;
+    }
+    return stopping;
 }
 
 /// What a program is. Its options are letters as getopt takes them: +, so that they stand before
