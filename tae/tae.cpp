@@ -4,7 +4,7 @@
 // Run:        ./tae/tae              in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
 // Differs:    from tap in class Watcher: the kernel keeps the list, and tells only who is ready.
-// Simplified: an answer is logged as sent when it is ready to be; a silent client may stay for ever.
+// Simplified: an answer is logged as sent when it is ready to be; silent clients may stay for ever.
 // See also:   tas (with select), tap (with poll), mzts (with a thread for a client), uae (UDP).
 
 #include "../zen.h"

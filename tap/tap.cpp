@@ -4,7 +4,7 @@
 // Run:        ./tap/tap              in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
 // Differs:    from tas in class Watcher: poll takes any descriptor, but looks at each, every time.
-// Simplified: an answer is logged as sent when it is ready to be; a silent client may stay for ever.
+// Simplified: an answer is logged as sent when it is ready to be; silent clients may stay for ever.
 // See also:   tas (with select), tae (with epoll), mzts (with a thread for a client), uap (UDP).
 
 #include "../zen.h"

@@ -4,7 +4,7 @@
 // Run:        ./tas/tas              in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
 // Differs:    from zens: no call but pselect ever sleeps, and what is unfinished waits in a Client.
-// Simplified: an answer is logged as sent when it is ready to be; a silent client may stay for ever.
+// Simplified: an answer is logged as sent when it is ready to be; silent clients may stay for ever.
 // See also:   tap (with poll), tae (with epoll), mzts (with a thread for a client), uas (UDP).
 
 #include "../zen.h"

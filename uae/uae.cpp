@@ -5,7 +5,7 @@
 //             ./zuc/zuc              in another; with -e, nc -u
 // Differs:    from uap in the wait: the kernel keeps the list of descriptors.
 // Simplified: bound to 0.0.0.0 or to ::, it answers from the address that the system chooses.
-// See also:   uas (with select), uap (with poll), tae (the same over TCP), zuc (the client).
+// See also:   zuc (the client), uas (with select), uap (with poll), tae (over TCP).
 
 #include "../zen.h"
 

@@ -5,7 +5,7 @@
 //             ./zuc/zuc              in another; with -e, nc -u
 // Differs:    from uas in the wait: poll takes a list of descriptors instead of sets.
 // Simplified: bound to 0.0.0.0 or to ::, it answers from the address that the system chooses.
-// See also:   uas (with select), uae (with epoll), tap (the same over TCP), zuc (the client).
+// See also:   zuc (the client), uas (with select), uae (with epoll), tap (over TCP).
 
 #include "../zen.h"
 

@@ -5,7 +5,7 @@
 //             ./zuc/zuc              in another; with -e, nc -u
 // Differs:    from zus: the socket does not block, only pselect sleeps.
 // Simplified: bound to 0.0.0.0 or to ::, it answers from the address that the system chooses.
-// See also:   zus (iterative), uap (with poll), uae (with epoll), tas (the same over TCP), zuc (the client).
+// See also:   zuc (the client), zus (iterative), uap (with poll), uae (with epoll), tas (over TCP).
 
 #include "../zen.h"
 
