@@ -21,6 +21,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -131,28 +132,21 @@ template <class... Parts> void print(const Parts &...parts) { print_to(STDOUT_FI
 inline bool quiet = false;                 // -q
 inline std::atomic<bool> stopping = false; // SIGINT or SIGTERM has come
 
-/// In an event loop: the signals that are blocked while it waits, see block_signals.
+/// In an event loop: the signal mask of its wait, see block_signals.
 inline const sigset_t *wait_mask = nullptr;
 
-/// While one of these lives, an event loop lets the signals in, as while it waits.
-class SignalsLetIn {
-  public:
-    SignalsLetIn() {
-        if (wait_mask) sigprocmask(SIG_SETMASK, wait_mask, &blocked_);
+/// Waits until standard output takes a line. False: a signal came first, as nobody reads the log.
+inline bool output_ready() {
+    pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+    const timespec pause = {0, 50'000'000}; // a signal may go to another thread
+    while (!stopping && ppoll(&output, 1, &pause, wait_mask) == 0) {
     }
-    ~SignalsLetIn() {
-        if (wait_mask) sigprocmask(SIG_SETMASK, &blocked_, nullptr);
-    }
-
-  private:
-    sigset_t blocked_ = {};
-};
+    return !stopping;
+}
 
 /// Prints a line for an event, unless it is not to be seen (-q) or the server is about to stop.
 template <class... Parts> void log(const Parts &...parts) {
-    if (quiet || stopping) return;
-    const SignalsLetIn now; // where nobody reads the log, the write may take long
-    print(parts...);
+    if (!quiet && output_ready()) print(parts...);
 }
 
 /// Throws "what: why", where why is the errno of the call that failed. EAGAIN is what a blocking
@@ -240,27 +234,30 @@ inline void stop_on_signals() {
     for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
 }
 
-/// For an event loop: stop_on_signals, but the signals are let in only while it waits, by the mask
-/// that this returns: none can come between the look at `stopping` and the wait, and be missed.
+/// For an event loop: as stop_on_signals, but SIGINT and SIGTERM are let in only while it waits, by
+/// the mask that this returns: none can come between the look at `stopping` and the wait.
 inline const sigset_t &block_signals() {
     static sigset_t before;
     sigset_t signals;
     stop_on_signals();
     sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaddset(&signals, signal);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, &before);
     wait_mask = &before;
     return before;
 }
 
-/// Whether an event loop is to stop. Its wait lets no signal in when somebody is ready at once, so
-/// a busy one lets them in here, ten times a second.
+/// Whether an event loop is to stop. Its wait lets no signal in where somebody is ready at once: so
+/// this asks for one that is blocked, ten times a second.
 inline bool stop_requested() {
     using namespace std::chrono;
     static steady_clock::time_point last;
     if (const auto now = steady_clock::now(); now - last > milliseconds(100)) {
         last = now;
-        const SignalsLetIn here;
+        sigset_t blocked;
+        sigpending(&blocked);
+        if (sigismember(&blocked, SIGINT) || sigismember(&blocked, SIGTERM)) stopping = true;
     }
     return stopping;
 }

@@ -2,7 +2,12 @@
 #include "support/kit.h"
 #include "support/procfs.h"
 
+#include <filesystem>
+
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,6 +168,37 @@ TEST_OF_EACH(servers, "serves when the reader of its log goes away", "[output]")
     server.close_output();
     check_answers(program, server, server.address());
     check_answers(program, server, server.address());
+}
+
+TEST_OF_EACH(servers, "stops on a signal while nobody reads its log", "[output][stop]") {
+    const std::filesystem::path pipe =
+        std::filesystem::temp_directory_path() / ("zen-test-log-" + std::to_string(getpid()));
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    const int end = open(pipe.c_str(), O_RDWR | O_CLOEXEC); // so that a write to it may wait
+    RedirectedServer server(program, ">" + pipe.string());
+    const auto full = [&] {
+        pollfd pipe_end = {end, POLLOUT, 0};
+        return poll(&pipe_end, 1, 0) == 0;
+    };
+    const Endpoint address = server.address();
+    std::vector<Connection> connections;
+    Datagrams client;
+    if (is_tcp_server(program)) connections.emplace_back(address);
+    const auto ask = [&] {
+        for (Connection &connection : connections)
+            connection.send(repeat(zen[0].first, 10), Milliseconds(0));
+        if (connections.empty()) client.send_to(address, zen[0].first);
+    };
+    for (int i = 0; i < 2000 && !full(); ++i) {
+        ask();
+        if (connections.empty()) client.receive(Milliseconds(100));
+    }
+    CHECK(eventually(full));
+    for (int i = 0; i < 100; ++i) ask(); // now a line must wait for room
+    server.signal(SIGTERM);
+    CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+    close(end);
+    std::filesystem::remove(pipe);
 }
 
 TEST_OF_EACH(servers, "raises its limit of descriptors to the hard limit", "[limits]") {

@@ -26,6 +26,13 @@ constexpr bool is_concurrent_tcp_server(const Program &program) {
     return is_tcp_server(program) && program.name != "zens";
 }
 constexpr bool is_forking_server(const Program &program) { return program.option == "-f"; }
+constexpr bool is_event_loop(const Program &program) { return program.has('e'); }
+constexpr bool is_tcp_event_loop(const Program &program) {
+    return is_tcp_server(program) && is_event_loop(program);
+}
+constexpr bool is_udp_event_loop(const Program &program) {
+    return is_udp_server(program) && is_event_loop(program);
+}
 constexpr bool is_server_with_time_limit(const Program &program) {
     return program.has('q') && program.has('t');
 }
@@ -41,6 +48,9 @@ inline constexpr auto tcp_servers = select<is_tcp_server>();
 inline constexpr auto udp_servers = select<is_udp_server>();
 inline constexpr auto concurrent_tcp_servers = select<is_concurrent_tcp_server>();
 inline constexpr auto forking_servers = select<is_forking_server>();
+inline constexpr auto event_loops = select<is_event_loop>();
+inline constexpr auto tcp_event_loops = select<is_tcp_event_loop>();
+inline constexpr auto udp_event_loops = select<is_udp_event_loop>();
 inline constexpr auto servers = select<is_server>();
 inline constexpr auto client_programs = select<is_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();

@@ -65,7 +65,16 @@ bool eventually(const std::function<bool()> &condition, Milliseconds limit) {
     return true;
 }
 
-std::size_t thread_count(pid_t pid) { return entries("/proc/" + std::to_string(pid) + "/task"); }
+std::vector<pid_t> threads(pid_t pid) {
+    std::vector<pid_t> all;
+    std::error_code error;
+    const std::string directory = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto &entry : std::filesystem::directory_iterator(directory, error))
+        all.push_back(std::stoi(entry.path().filename()));
+    return all;
+}
+
+std::size_t thread_count(pid_t pid) { return threads(pid).size(); }
 
 std::size_t descriptor_count(pid_t pid) { return entries("/proc/" + std::to_string(pid) + "/fd"); }
 
@@ -147,6 +156,36 @@ const std::set<long> receive_calls = {
     SYS_recv,
 #endif
     SYS_recvfrom, SYS_recvmsg, SYS_read};
+
+const std::set<long> select_calls = {
+#ifdef SYS_select
+    SYS_select,
+#endif
+#ifdef SYS__newselect
+    SYS__newselect,
+#endif
+#ifdef SYS_pselect6_time64
+    SYS_pselect6_time64,
+#endif
+    SYS_pselect6};
+
+const std::set<long> poll_calls = {
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+#ifdef SYS_ppoll_time64
+    SYS_ppoll_time64,
+#endif
+    SYS_ppoll};
+
+const std::set<long> epoll_calls = {
+#ifdef SYS_epoll_wait
+    SYS_epoll_wait,
+#endif
+#ifdef SYS_epoll_pwait2
+    SYS_epoll_pwait2,
+#endif
+    SYS_epoll_pwait};
 
 // The bytes that the peer of `connection` has received and not read, as the kernel tells through
 // its socket monitoring (sock_diag); -1 if the peer has gone. Reading /proc/net/tcp would take

@@ -32,7 +32,8 @@ inline constexpr bool sanitized = sanitizer_threads > 0;
 /// tell.
 bool eventually(const std::function<bool()> &condition, Milliseconds limit = patience);
 
-/// The threads and the open descriptors of a process: 0 if there is no such process.
+/// The threads and the open descriptors of a process: none if there is no such process.
+std::vector<pid_t> threads(pid_t pid);
 std::size_t thread_count(pid_t pid);
 std::size_t descriptor_count(pid_t pid);
 
@@ -58,7 +59,7 @@ std::uint16_t bound_port(pid_t pid);
 long sleeping_in(pid_t pid);
 
 /// The system calls in which a program may sleep, as far as this processor has them.
-extern const std::set<long> accept_calls, receive_calls;
+extern const std::set<long> accept_calls, receive_calls, select_calls, poll_calls, epoll_calls;
 
 /// Waits until the peer of `connection`, on this machine and by IPv4, has read all that was sent to
 /// it.

@@ -1,0 +1,321 @@
+// The servers of one thread that waits for all clients at once: tas, tap, tae, uas, uap, uae.
+#include "support/kit.h"
+#include "support/procfs.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include <sys/resource.h>
+
+using namespace test;
+
+namespace {
+
+const std::string question(zen[0].first), answer(zen[0].second);
+
+// The last letter of the name tells which system call waits.
+const std::set<long> &wait_calls(const Program &program) {
+    const char letter = program.name.back();
+    return letter == 's' ? select_calls : letter == 'p' ? poll_calls : epoll_calls;
+}
+
+void check_sleeps_in_its_call(const Program &program, const Server &server) {
+    CHECK(eventually([&] { return wait_calls(program).count(sleeping_in(server.pid())) == 1; }));
+    CHECK(thread_count(server.pid()) == 1 + sanitizer_threads);
+    CHECK(children(server.pid()).empty());
+}
+
+// Every value of a byte, the delimiters among them, in no order that a program could know.
+std::string binary(std::size_t size) {
+    std::string bytes(size, '\0');
+    std::uint32_t state = 1;
+    for (char &byte : bytes) byte = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+    return bytes;
+}
+
+// While it lives, this process may have as many descriptors as it is allowed at most.
+class ManyDescriptors {
+  public:
+    ManyDescriptors() {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        const rlimit most = {before_.rlim_max, before_.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &most);
+    }
+    ~ManyDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+    ManyDescriptors(const ManyDescriptors &) = delete;
+    ManyDescriptors &operator=(const ManyDescriptors &) = delete;
+    /// Whether `count` clients fit, beside what else is open. If not, says that the test is not
+    /// run.
+    bool allow(std::size_t count) const {
+        const bool enough = before_.rlim_max > count + 100;
+        if (!enough) WARN("not run: needs a limit of " << count + 100 << " descriptors");
+        return enough;
+    }
+
+  private:
+    rlimit before_ = {};
+};
+
+std::vector<Connection> connect(const Server &server, std::size_t count) {
+    std::vector<Connection> clients;
+    for (std::size_t i = 0; i < count; ++i) clients.emplace_back(server.address());
+    return clients;
+}
+
+void check_each_is_answered(Server &server, std::vector<Connection> &clients) {
+    for (Connection &client : clients) CHECK_PROGRAM(server, client.send(question));
+    for (Connection &client : clients)
+        check_bytes(server, question, answer, client.receive(answer.size()));
+}
+
+// Calls `act` again and again, until it goes.
+class Meanwhile {
+  public:
+    template <class Act> explicit Meanwhile(Act act)
+        : thread_([this, act]() mutable {
+              while (!stop_) act();
+          }) {}
+    ~Meanwhile() {
+        stop_ = true;
+        thread_.join();
+    }
+    Meanwhile(const Meanwhile &) = delete;
+    Meanwhile &operator=(const Meanwhile &) = delete;
+
+  private:
+    std::atomic<bool> stop_ = false;
+    std::thread thread_;
+};
+
+} // namespace
+
+TEST_OF_EACH(event_loops, "one thread, which sleeps in its own system call", "[architecture]") {
+    Server server(program);
+    check_sleeps_in_its_call(program, server);
+}
+
+TEST_OF_EACH(tcp_event_loops, "sleeps in its own system call whatever the clients do",
+             "[architecture]") {
+    Server server(program, {"-q"});
+    std::vector<Connection> silent = connect(server, 20);
+    CHECK_PROGRAM(server, silent[0].send("Simple is"));
+    Connection never_reads(server.address(), 4096);
+    never_reads.send(repeat(three_questions, 200'000), Milliseconds(300));
+    check_alive(server);
+    check_sleeps_in_its_call(program, server);
+    const Milliseconds used = processor_time(server.pid());
+    CHECK_PROGRAM(server, silent[1].receive(1, Milliseconds(500)).empty());
+    CHECK_PROGRAM(server, processor_time(server.pid()) - used < Milliseconds(100));
+}
+
+TEST_OF_EACH(tcp_event_loops, "answers others while a client floods it", "[concurrent]") {
+    Server server(program, {"-q"});
+    Connection flooding(server.address());
+    const Meanwhile flood([&, questions = repeat(three_questions, 1000)] {
+        flooding.send(questions, Milliseconds(10));
+        flooding.receive(65'536, Milliseconds(1));
+    });
+    std::vector<Connection> clients = connect(server, 20);
+    check_each_is_answered(server, clients);
+    check_alive(server);
+}
+
+TEST_CASE("tap, tae: 2000 clients at once, tas: 1000", "[tas][tap][tae][storm]") {
+    for (const auto &[name, count] : {std::pair{"tas", 1000}, {"tap", 2000}, {"tae", 2000}}) {
+        Server server(named(name), {"-q"});
+        const ManyDescriptors many;
+        if (!many.allow(2000)) return;
+        check_alive(server);
+        const long before = resident_memory(server.pid());
+        std::vector<Connection> clients = connect(server, static_cast<std::size_t>(count));
+        check_each_is_answered(server, clients);
+        check_sleeps_in_its_call(named(name), server);
+        INFO(name << ": " << resident_memory(server.pid()) - before << " KiB more");
+        // 512 bytes for each idle client, and some pages by chance.
+        if (!sanitized) CHECK(resident_memory(server.pid()) - before <= count / 2 + 256);
+        check_each_is_answered(server, clients);
+    }
+}
+
+TEST_CASE("tas: closes at once the clients that select cannot watch", "[tas][limits]") {
+    Server server(named("tas"));
+    const ManyDescriptors many;
+    if (!many.allow(1100)) return;
+    std::vector<Connection> clients = connect(server, 1100);
+    std::size_t answered = 0;
+    for (Connection &client : clients) {
+        client.send(question);
+        const std::string received = client.receive(answer.size());
+        if (received == answer) ++answered;
+        else CHECK_PROGRAM(server, client.ended() || client.was_reset());
+    }
+    CHECK(answered + 4 >= 1000); // beside its own: the standard ones, the listener
+    CHECK(answered < 1024);
+    CHECK_PROGRAM(server, server.wait_for("Connection with " + clients.back().local().name() +
+                                          " closed: its descriptor is beyond FD_SETSIZE\n"));
+    clients.clear();
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of descriptors",
+             "[limits]") {
+    Server server(program);
+    const rlimit few = {64, 64};
+    REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+    std::vector<Connection> clients = connect(server, 80);
+    CHECK_PROGRAM(server, server.wait_for("Cannot accept: Too many open files\n"));
+    const Milliseconds used = processor_time(server.pid());
+    CHECK_PROGRAM(server, clients.back().receive(1, Milliseconds(2000)).empty());
+    CHECK_PROGRAM(server, processor_time(server.pid()) - used < Milliseconds(200));
+    check_bytes(server, question, answer,
+                (clients[0].send(question), clients[0].receive(answer.size())));
+    const std::string log = server.standard_output();
+    CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
+    clients.erase(clients.begin(), clients.begin() + 40);
+    check_each_is_answered(server, clients); // those that waited are among them
+    clients.clear();
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_event_loops, "does not read from a client that does not read", "[hostile]") {
+    Server server(program, {"-q"});
+    check_alive(server);
+    const long before = peak_memory(server.pid());
+    Connection never_reads(server.address(), 4096);
+    CHECK_PROGRAM(server, !never_reads.send(repeat(three_questions, 900'000), Milliseconds(1000)));
+    for (int i = 0; i < 5; ++i) check_alive(server);
+    if (!sanitized) CHECK(peak_memory(server.pid()) <= before + 1024);
+}
+
+TEST_OF_EACH(tcp_event_loops, "holds little for clients that were hung up on", "[hostile]") {
+    Server server(program, {"-q"});
+    Connection stays(server.address());
+    CHECK_PROGRAM(server, stays.send("What?"));
+    CHECK_PROGRAM(server, stays.receive_all().empty());
+    CHECK_PROGRAM(server, stays.ended());
+    CHECK_PROGRAM(server, !stays.send(std::string(64'000'000, 'x'))); // cut off long before
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_event_loops, "echoes with -e every byte", "[echo]") {
+    Server server(program, {"-e"});
+    for (const std::size_t size : {std::size_t(1), std::size_t(256), std::size_t(100'000)}) {
+        Connection client(server.address());
+        const std::string sent = binary(size);
+        check_bytes(server, sent, sent, client.exchange(sent));
+        CHECK_PROGRAM(server, client.ended());
+    }
+    Connection client(server.address());
+    const std::string peer = client.local().name();
+    for (const std::string &sent : {question, std::string("\0\n", 2)}) {
+        CHECK_PROGRAM(server, client.send(sent));
+        check_bytes(server, sent, sent, client.receive(sent.size()));
+    }
+    CHECK_PROGRAM(server, server.wait_for("Received from " + peer + ": \\x00\\n\n"));
+    CHECK_PROGRAM(server, server.wait_for("Sent to " + peer + ": \\x00\\n\n"));
+}
+
+TEST_OF_EACH(tcp_event_loops, "echoes with -e to a slow reader, and stops reading meanwhile",
+             "[echo]") {
+    Server server(program, {"-q", "-e"});
+    Connection slow(server.address(), 4096);
+    const std::string sent = binary(3'000'000);
+    check_bytes(server, "(3 MB)", sent, slow.exchange(sent, 3 * patience));
+    const long before = peak_memory(server.pid());
+    Connection never_reads(server.address(), 4096);
+    CHECK_PROGRAM(server, !never_reads.send(std::string(64'000'000, 'x'), Milliseconds(1000)));
+    if (!sanitized) CHECK(peak_memory(server.pid()) <= before + 1024);
+    Connection other(server.address());
+    check_bytes(server, question, question, other.exchange(question));
+}
+
+TEST_OF_EACH(udp_event_loops, "echoes with -e any datagram whole", "[echo]") {
+    Server server(program, {"-e"});
+    Datagrams client;
+    for (const std::size_t size : {0, 1, 24, 1024, 1025, 9000, 65'506, 65'507}) {
+        const std::string sent = binary(size);
+        client.send_to(server.address(), sent);
+        const auto datagram = client.receive();
+        CHECK_PROGRAM(server, datagram.arrived);
+        check_bytes(server, sent, sent, datagram.bytes);
+        CHECK(datagram.sender.name() == server.address().name());
+    }
+}
+
+TEST_OF_EACH(udp_event_loops, "takes all datagrams that wait", "[conversation]") {
+    Server server(program, {"-q"});
+    server.signal(SIGSTOP);
+    Datagrams client;
+    for (int i = 0; i < 150; ++i) client.send_to(server.address(), zen[i % 3].first);
+    server.signal(SIGCONT);
+    for (int i = 0; i < 150; ++i)
+        check_bytes(server, zen[i % 3].first, zen[i % 3].second, client.receive().bytes);
+    check_sleeps_in_its_call(program, server);
+}
+
+TEST_OF_EACH(udp_event_loops, "stops on a signal while datagrams keep coming", "[stop]") {
+    Server server(program, {"-q"});
+    Datagrams client;
+    const Meanwhile flood([&] { client.send_to(server.address(), "What?"); });
+    check_bytes(server, question, answer, [&] {
+        Datagrams other;
+        other.send_to(server.address(), question);
+        return other.receive().bytes;
+    }());
+    server.signal(SIGTERM);
+    CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+}
+
+// The number of calls of each system call, from the table that strace -c writes.
+std::map<std::string, long> system_calls(const std::filesystem::path &file) {
+    std::map<std::string, long> calls;
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::vector<std::string> all{std::istream_iterator<std::string>(words), {}};
+        if (all.size() >= 5 && all[0].find_first_not_of("0123456789.") == std::string::npos)
+            calls[all.back()] = std::stol(all[3]);
+    }
+    return calls;
+}
+
+TEST_OF_EACH(tcp_event_loops, "needs one recv and one send for a question, beside the wait",
+             "[cost]") {
+    if (sanitized || !std::filesystem::exists("/usr/bin/strace")) {
+        WARN("not run: needs strace, and programs without sanitizers");
+        return;
+    }
+    const std::filesystem::path file =
+        std::filesystem::temp_directory_path() / ("zen-test-" + std::to_string(getpid()));
+    constexpr long questions = 500;
+    {
+        // -D: strace is the child, so that the signal to end goes to the server.
+        Server server({"/usr/bin/strace", "-D", "-c", "-o", file}, program);
+        Connection client(server.address());
+        for (long i = 0; i < questions; ++i) {
+            CHECK_PROGRAM(server, client.send(question));
+            check_bytes(server, question, answer, client.receive(answer.size()));
+        }
+        const std::string pipelined = repeat(question, 100);
+        CHECK_PROGRAM(server, client.send(pipelined));
+        check_bytes(server, pipelined, repeat(answer, 100), client.receive(100 * answer.size()));
+        server.signal(SIGTERM);
+        CHECK_PROGRAM(server, server.wait_exit().has_value());
+    }
+    CHECK(eventually([&] { return system_calls(file).count("total") == 1; }));
+    const auto calls = system_calls(file);
+    std::filesystem::remove(file);
+    REQUIRE(calls.count("recvfrom") == 1);
+    REQUIRE(calls.count("sendto") == 1);
+    CHECK(calls.at("recvfrom") >= questions);
+    CHECK(calls.at("recvfrom") <= questions + 10);
+    CHECK(calls.at("sendto") <= questions + 5);
+    if (calls.count("epoll_ctl")) CHECK(calls.at("epoll_ctl") <= 5);
+    for (const char *wait : {"select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait"})
+        if (calls.count(wait)) CHECK(calls.at(wait) <= questions + 15);
+}
