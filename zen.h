@@ -60,18 +60,19 @@ class Messages {
     Messages(char delimiter, std::size_t limit, std::string_view skipped = {})
         : delimiter_(delimiter), limit_(limit), skipped_(skipped) {}
 
-    void feed(std::string_view bytes) {
-        text_.erase(0, begin_);
-        searched_ -= std::exchange(begin_, 0);
-        text_ += bytes;
-    }
+    void feed(std::string_view bytes) { text_ += bytes; }
 
-    /// The next message with its delimiter, valid until the next feed. Nothing if it is not
-    /// complete yet, or too long.
+    /// The next message with its delimiter, valid until the next call. Nothing if it is not
+    /// complete yet, or too long; then no more memory is kept than what is there of it takes.
     std::optional<std::string_view> next() {
         begin_ = std::min(text_.find_first_not_of(skipped_, begin_), text_.size());
         searched_ = std::min(text_.find(delimiter_, std::max(begin_, searched_)), text_.size());
-        if (searched_ == text_.size() || too_long()) return {};
+        if (searched_ == text_.size() || too_long()) {
+            text_.erase(0, begin_);
+            searched_ -= std::exchange(begin_, 0);
+            text_.shrink_to_fit();
+            return {};
+        }
         const std::size_t begin = std::exchange(begin_, ++searched_);
         return std::string_view(text_).substr(begin, begin_ - begin);
     }
@@ -121,19 +122,33 @@ inline std::string printable(const Address &address) {
     return address_name(host, port);
 }
 
+inline bool quiet = false;                  // -q
+inline std::atomic<bool> stopping = false;  // SIGINT or SIGTERM has come
+inline const sigset_t *wait_mask = nullptr; // of an event loop's wait, see block_signals
+
+/// While one of these lives, an event loop lets the signals in, as while it waits.
+class SignalsLetIn {
+  public:
+    SignalsLetIn() {
+        if (wait_mask) sigprocmask(SIG_SETMASK, wait_mask, &blocked_);
+    }
+    ~SignalsLetIn() {
+        if (wait_mask) sigprocmask(SIG_SETMASK, &blocked_, nullptr);
+    }
+
+  private:
+    sigset_t blocked_ = {};
+};
+
 /// Prints a line, escaped, with one write: whole and at once, also from several threads. A failure
-/// (closed pipe, full disk) is ignored: a server outlives the reader of its log.
-template <class... Parts> void print_to(int descriptor, const Parts &...parts) {
+/// (closed pipe, full disk, no memory) is ignored: a server outlives the reader of its log.
+template <class... Parts> void print_to(int descriptor, const Parts &...parts) try {
     const std::string line = (printable(parts) + ...) + '\n';
+    const SignalsLetIn now; // the write takes long where nobody reads
     [[maybe_unused]] const auto ignored = write(descriptor, line.data(), line.size());
+} catch (const std::bad_alloc &) {
 }
 template <class... Parts> void print(const Parts &...parts) { print_to(STDOUT_FILENO, parts...); }
-
-inline bool quiet = false;                 // -q
-inline std::atomic<bool> stopping = false; // SIGINT or SIGTERM has come
-
-/// In an event loop: the signal mask of its wait, see block_signals.
-inline const sigset_t *wait_mask = nullptr;
 
 /// Waits until standard output takes a line. False: a signal came first, as nobody reads the log.
 inline bool output_ready() {
@@ -249,15 +264,13 @@ inline const sigset_t &block_signals() {
 }
 
 /// Whether an event loop is to stop. Its wait lets no signal in where somebody is ready at once: so
-/// this asks for one that is blocked, ten times a second.
+/// this lets them in, ten times a second.
 inline bool stop_requested() {
     using namespace std::chrono;
     static steady_clock::time_point last;
     if (const auto now = steady_clock::now(); now - last > milliseconds(100)) {
         last = now;
-        sigset_t blocked;
-        sigpending(&blocked);
-        if (sigismember(&blocked, SIGINT) || sigismember(&blocked, SIGTERM)) stopping = true;
+        const SignalsLetIn here;
     }
     return stopping;
 }

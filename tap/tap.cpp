@@ -4,7 +4,7 @@
 // Run:        ./tap/tap              in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
 // Differs:    from tas in class Watcher: poll takes any descriptor, but looks at each, every time.
-// Simplified: an answer is logged as sent when it is ready to be; silent clients may stay for ever.
+// Simplified: answers are logged as sent when they are queued; silent or refused clients may stay.
 // See also:   tas (with select), tae (with epoll), mzts (with a thread for a client), uap (UDP).
 
 #include "../zen.h"
@@ -17,17 +17,16 @@
 constexpr zen::Program program = {"tap", "Asynchronous TCP server of the Zen protocol (poll).",
                                   "+:ehq", "./tap/tap -e 127.0.0.1 8000"};
 constexpr int backlog = 1024; // connections that the kernel keeps until they are accepted
-constexpr std::size_t unsent_limit = 65'536;   // bytes; while more wait, a client is not read from
-constexpr std::size_t ignored_limit = 262'144; // bytes that a client hung up on may still send
+constexpr std::size_t unsent_limit = 65'536; // bytes; while more wait, a client is not read from
 
 // Asks poll who is ready. Descriptor i stands in place i of a list, where poll passes over -1.
 struct Watcher {
     std::vector<pollfd> list = {};
 
-    // From now on watches a descriptor for what is true; for nothing, no longer.
-    void watch(int descriptor, bool read, bool write) {
+    // Watches a descriptor for reading, for writing or for both; with neither, no longer.
+    void watch(int descriptor, bool reading, bool writing) {
         const auto place = static_cast<std::size_t>(descriptor);
-        const int events = (read ? POLLIN : 0) | (write ? POLLOUT : 0);
+        const int events = (reading ? POLLIN : 0) | (writing ? POLLOUT : 0);
         list.resize(std::max(list.size(), place + 1), {-1, 0, 0});
         list[place] = {events == 0 ? -1 : descriptor, static_cast<short>(events), 0};
         while (!list.empty() && list.back().fd < 0) list.pop_back();
@@ -35,7 +34,9 @@ struct Watcher {
 
     // Sleeps until a signal comes or some are ready: calls handle(descriptor, readable) for each.
     void wait(const timespec *limit, const sigset_t &mask, auto handle) {
-        const int count = ppoll(list.data(), list.size(), limit, &mask);
+        int count = ppoll(list.data(), list.size(), limit, &mask);
+        if (count < 0 && errno == EINVAL && !usleep(10'000)) // RLIMIT_NOFILE is lower now: try all
+            for (pollfd &entry : list) count = entry.revents = entry.events;
         if (count < 0 && errno != EINTR) zen::fail("cannot poll");
         for (std::size_t i = 0; count > 0 && i < list.size(); ++i) {
             const auto [descriptor, events, ready] = list[i]; // POLLERR, POLLHUP: recv tells why
@@ -50,7 +51,7 @@ struct Client {
     enum { asking, refused, hung_up, leaving } state = asking;
     zen::Messages input{'?', zen::max_message, zen::white_space};
     std::string unsent = {}; // answers that the kernel has not taken yet
-    std::size_t ignored = 0; // bytes
+    std::size_t ignored = 0;
 };
 
 // Answers the questions that are complete. False if there is one that has no answer.
@@ -69,13 +70,13 @@ bool answer_questions(Client &client) {
     return !client.input.too_long();
 }
 
-// Reads what is there, once, as others wait as well.
+// Calls recv once, even where more is there: others wait as well.
 void on_readable(Client &client, bool echo) {
     char buffer[4096];
     const ssize_t size = recv(client.socket.get(), buffer, sizeof buffer, 0);
     if (size < 0) return zen::later_or_fail("cannot receive");
     const std::string_view bytes(buffer, static_cast<std::size_t>(size));
-    if (bytes.empty() || client.ignored > ignored_limit) {
+    if (size == 0 || client.ignored > 4 * unsent_limit) { // end of file, or enough
         if (client.state == Client::asking && !client.input.rest().empty())
             zen::log("End of file in mid-question from ", client.name, ": ", client.input.rest());
         client.state = Client::leaving;
@@ -105,9 +106,9 @@ struct Server {
     Watcher watcher = {};
     std::unordered_map<int, Client> clients = {}; // by descriptor
 
-    // Serves all clients, until a signal comes.
     void serve_forever() {
-        const sigset_t &mask = zen::block_signals(); // but while it waits, so that none is missed
+        const sigset_t &mask =
+            zen::block_signals(); // let in only by the wait: none comes just before it
         const timespec second = {1, 0};
         zen::Address own;
         getsockname(listener.get(), own.get(), &own.size); // for port 0, the system has chosen one
@@ -118,17 +119,17 @@ struct Server {
                 if (descriptor == listener.get()) accept_clients();
                 else if (!zen::stop_requested()) serve_client(descriptor, readable);
             });
-            if (paused) accept_clients();
+            if (paused) accept_clients(); // somebody may have left, or a second has passed
         }
     }
 
     // Pauses when there is no descriptor or no memory left, as the listener stays ready then.
     void accept_clients() {
-        for (int i = 0; i < backlog; ++i) {
+        for (int i = 0; i < backlog && !zen::stopping; ++i) {
             zen::Address peer;
             zen::Descriptor client(accept4(listener.get(), peer.get(), &peer.size, SOCK_NONBLOCK));
             if (!client && (errno == EINTR || errno == ECONNABORTED)) continue;
-            const bool exhausted = !client && errno != EAGAIN;
+            const bool exhausted = client ? paused : errno != EAGAIN;
             if (exhausted && !paused) zen::print("Cannot accept: ", std::strerror(errno));
             paused = exhausted;
             if (!client) return;

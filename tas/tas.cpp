@@ -4,7 +4,7 @@
 // Run:        ./tas/tas              in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
 // Differs:    from zens: no call but pselect ever sleeps, and what is unfinished waits in a Client.
-// Simplified: an answer is logged as sent when it is ready to be; silent clients may stay for ever.
+// Simplified: answers are logged as sent when they are queued; silent or refused clients may stay.
 // See also:   tap (with poll), tae (with epoll), mzts (with a thread for a client), uas (UDP).
 
 #include "../zen.h"
@@ -16,27 +16,27 @@
 constexpr zen::Program program = {"tas", "Asynchronous TCP server of the Zen protocol (select).",
                                   "+:ehq", "./tas/tas -e 127.0.0.1 8000"};
 constexpr int backlog = 1024; // connections that the kernel keeps until they are accepted
-constexpr std::size_t unsent_limit = 65'536;   // bytes; while more wait, a client is not read from
-constexpr std::size_t ignored_limit = 262'144; // bytes that a client hung up on may still send
+constexpr std::size_t unsent_limit = 65'536; // bytes; while more wait, a client is not read from
 
-// Asks select who is ready. A set has one bit for each descriptor below FD_SETSIZE (1024), no more.
+// Asks select who is ready. FD_SET of a descriptor of FD_SETSIZE or more writes behind the set.
 struct Watcher {
-    fd_set reading = {}, writing = {};
+    fd_set readers = {}, writers = {};
     int highest = -1;
 
-    // From now on watches a descriptor for what is true; for nothing, no longer.
-    void watch(int descriptor, bool read, bool write) {
-        // FD_SET would write behind the end of the set.
+    // Watches a descriptor for reading, for writing or for both; with neither, no longer.
+    void watch(int descriptor, bool reading, bool writing) {
         if (descriptor >= FD_SETSIZE)
             throw std::out_of_range("its descriptor is beyond FD_SETSIZE");
-        read ? FD_SET(descriptor, &reading) : FD_CLR(descriptor, &reading);
-        write ? FD_SET(descriptor, &writing) : FD_CLR(descriptor, &writing);
+        FD_CLR(descriptor, &readers);
+        FD_CLR(descriptor, &writers);
+        if (reading) FD_SET(descriptor, &readers);
+        if (writing) FD_SET(descriptor, &writers);
         highest = std::max(highest, descriptor);
     }
 
     // Sleeps until a signal comes or some are ready: calls handle(descriptor, readable) for each.
     void wait(const timespec *limit, const sigset_t &mask, auto handle) {
-        fd_set readable = reading, writable = writing; // select leaves in them those who are ready
+        fd_set readable = readers, writable = writers; // select leaves in them those who are ready
         const int count = pselect(highest + 1, &readable, &writable, nullptr, limit, &mask);
         if (count < 0 && errno != EINTR) zen::fail("cannot select");
         for (int i = 0; count > 0 && i <= highest; ++i)
@@ -50,7 +50,7 @@ struct Client {
     enum { asking, refused, hung_up, leaving } state = asking;
     zen::Messages input{'?', zen::max_message, zen::white_space};
     std::string unsent = {}; // answers that the kernel has not taken yet
-    std::size_t ignored = 0; // bytes
+    std::size_t ignored = 0;
 };
 
 // Answers the questions that are complete. False if there is one that has no answer.
@@ -69,13 +69,13 @@ bool answer_questions(Client &client) {
     return !client.input.too_long();
 }
 
-// Reads what is there, once, as others wait as well.
+// Calls recv once, even where more is there: others wait as well.
 void on_readable(Client &client, bool echo) {
     char buffer[4096];
     const ssize_t size = recv(client.socket.get(), buffer, sizeof buffer, 0);
     if (size < 0) return zen::later_or_fail("cannot receive");
     const std::string_view bytes(buffer, static_cast<std::size_t>(size));
-    if (bytes.empty() || client.ignored > ignored_limit) {
+    if (size == 0 || client.ignored > 4 * unsent_limit) { // end of file, or enough
         if (client.state == Client::asking && !client.input.rest().empty())
             zen::log("End of file in mid-question from ", client.name, ": ", client.input.rest());
         client.state = Client::leaving;
@@ -105,9 +105,9 @@ struct Server {
     Watcher watcher = {};
     std::unordered_map<int, Client> clients = {}; // by descriptor
 
-    // Serves all clients, until a signal comes.
     void serve_forever() {
-        const sigset_t &mask = zen::block_signals(); // but while it waits, so that none is missed
+        const sigset_t &mask =
+            zen::block_signals(); // let in only by the wait: none comes just before it
         const timespec second = {1, 0};
         zen::Address own;
         getsockname(listener.get(), own.get(), &own.size); // for port 0, the system has chosen one
@@ -118,17 +118,17 @@ struct Server {
                 if (descriptor == listener.get()) accept_clients();
                 else if (!zen::stop_requested()) serve_client(descriptor, readable);
             });
-            if (paused) accept_clients();
+            if (paused) accept_clients(); // somebody may have left, or a second has passed
         }
     }
 
     // Pauses when there is no descriptor or no memory left, as the listener stays ready then.
     void accept_clients() {
-        for (int i = 0; i < backlog; ++i) {
+        for (int i = 0; i < backlog && !zen::stopping; ++i) {
             zen::Address peer;
             zen::Descriptor client(accept4(listener.get(), peer.get(), &peer.size, SOCK_NONBLOCK));
             if (!client && (errno == EINTR || errno == ECONNABORTED)) continue;
-            const bool exhausted = !client && errno != EAGAIN;
+            const bool exhausted = client ? paused : errno != EAGAIN;
             if (exhausted && !paused) zen::print("Cannot accept: ", std::strerror(errno));
             paused = exhausted;
             if (!client) return;

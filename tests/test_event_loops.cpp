@@ -295,7 +295,9 @@ TEST_OF_EACH(tcp_event_loops, "needs one recv and one send for a question, besid
     constexpr long questions = 500;
     {
         // -D: strace is the child, so that the signal to end goes to the server.
-        Server server({"/usr/bin/strace", "-D", "-c", "-o", file}, program);
+        Program quiet = program;
+        quiet.option = "-q";
+        Server server({"/usr/bin/strace", "-D", "-c", "-o", file}, quiet);
         Connection client(server.address());
         for (long i = 0; i < questions; ++i) {
             CHECK_PROGRAM(server, client.send(question));

@@ -75,11 +75,11 @@ void serve_forever(int server, bool echo) {
     const sigset_t &mask = zen::block_signals(); // but while it waits, so that none is missed
     zen::Address own;
     getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
-    zen::print("UDP server started at ", own);
     const zen::Descriptor epoll(epoll_create1(0));
     epoll_event event = {EPOLLIN, {}};
     if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, server, &event) < 0)
         zen::fail("cannot watch the socket");
+    zen::print("UDP server started at ", own);
     while (!zen::stop_requested()) {
         epoll_event list[1];
         if (epoll_pwait(epoll.get(), list, 1, -1, &mask) > 0) on_readable(server, echo);

@@ -75,9 +75,9 @@ void serve_forever(int server, bool echo) {
     const sigset_t &mask = zen::block_signals(); // but while it waits, so that none is missed
     zen::Address own;
     getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
-    zen::print("UDP server started at ", own);
     if (server >= FD_SETSIZE)
         zen::fail("cannot select", EMFILE); // FD_SET would write behind the set
+    zen::print("UDP server started at ", own);
     while (!zen::stop_requested()) {
         fd_set readers;
         FD_ZERO(&readers);
