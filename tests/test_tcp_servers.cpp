@@ -112,8 +112,8 @@ TEST_OF_EACH(tcp_servers, "answers all that is pipelined before a half-close, in
 TEST_OF_EACH(tcp_servers, "gives a slow reader every byte", "[stream]") {
     Server server(program, {"-q"});
     Connection client(server.address(), 4096);
-    const std::string sent = repeat(three_questions, 30'000);
-    check_bytes(server, sent, repeat(three_answers, 30'000), client.exchange(sent));
+    const std::string sent = repeat(three_questions, 180'000);
+    check_bytes(server, sent, repeat(three_answers, 180'000), client.exchange(sent));
 }
 
 TEST_OF_EACH(tcp_servers, "skips white space before a question", "[stream]") {
@@ -148,6 +148,7 @@ TEST_OF_EACH(tcp_servers, "loses no answer when junk follows an unrecognized que
         CHECK_PROGRAM(server, client.send(sent));
         check_bytes(server, sent, answer + answer, client.receive_all());
         CHECK_PROGRAM(server, client.ended());
+        CHECK_PROGRAM(server, !client.was_reset());
     }
     check_alive(server);
 }
