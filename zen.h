@@ -60,19 +60,18 @@ class Messages {
     Messages(char delimiter, std::size_t limit, std::string_view skipped = {})
         : delimiter_(delimiter), limit_(limit), skipped_(skipped) {}
 
-    void feed(std::string_view bytes) { text_ += bytes; }
+    void feed(std::string_view bytes) {
+        text_.erase(0, begin_);
+        searched_ -= std::exchange(begin_, 0);
+        text_ += bytes;
+    }
 
-    /// The next message with its delimiter, valid until the next call. Nothing if it is not
-    /// complete yet, or too long; then no more memory is kept than what is there of it takes.
+    /// The next message with its delimiter, valid until the next feed. Nothing if it is not
+    /// complete yet, or too long.
     std::optional<std::string_view> next() {
         begin_ = std::min(text_.find_first_not_of(skipped_, begin_), text_.size());
         searched_ = std::min(text_.find(delimiter_, std::max(begin_, searched_)), text_.size());
-        if (searched_ == text_.size() || too_long()) {
-            text_.erase(0, begin_);
-            searched_ -= std::exchange(begin_, 0);
-            text_.shrink_to_fit();
-            return {};
-        }
+        if (searched_ == text_.size() || too_long()) return {};
         const std::size_t begin = std::exchange(begin_, ++searched_);
         return std::string_view(text_).substr(begin, begin_ - begin);
     }
