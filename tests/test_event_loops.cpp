@@ -26,7 +26,7 @@ const std::set<long> &wait_calls(const Program &program) {
 
 void check_sleeps_in_its_call(const Program &program, const Server &server) {
     CHECK(eventually([&] { return wait_calls(program).count(sleeping_in(server.pid())) == 1; }));
-    CHECK(thread_count(server.pid()) == 1 + sanitizer_threads);
+    CHECK(thread_count(server.pid()) <= 1 + sanitizer_threads);
     CHECK(children(server.pid()).empty());
 }
 
@@ -237,7 +237,7 @@ TEST_OF_EACH(tcp_event_loops, "echoes with -e to a slow reader, and stops readin
 TEST_OF_EACH(udp_event_loops, "echoes with -e any datagram whole", "[echo]") {
     Server server(program, {"-e"});
     Datagrams client;
-    for (const std::size_t size : {0, 1, 24, 1024, 1025, 9000, 65'506, 65'507}) {
+    for (const std::size_t size : {0u, 1u, 24u, 1024u, 1025u, 9000u, 65'506u, 65'507u}) {
         const std::string sent = binary(size);
         client.send_to(server.address(), sent);
         const auto datagram = client.receive();
