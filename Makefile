@@ -1,6 +1,7 @@
 # The Zen lab kit, for GNU make. What can be made:
 ## make              build all programs
 ## make NAME         build one program (make zens) and say how to run it
+## make framing      build the six programs of framing/
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens)
@@ -11,7 +12,11 @@
 TCP_SERVERS := zens mzts sszt tas tap tae
 UDP_SERVERS := zus mzus sszu uas uap uae
 CLIENTS := zenc zuc
-NAMES := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
+FRAMING_SERVERS := abs ads afs
+FRAMING_CLIENTS := abc adc afc
+FRAMING := $(FRAMING_SERVERS) $(FRAMING_CLIENTS)
+ZEN := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
+NAMES := $(ZEN) $(FRAMING)
 
 CXXFLAGS ?= -O2 -g
 FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
@@ -20,25 +25,29 @@ FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthr
 # The kit's programs stand beside their sources; with SAN, everything is built in a place of its own.
 BUILD := build$(if $(SAN),/$(SAN))
 KIT := $(if $(SAN),$(BUILD),.)
-PROGRAMS := $(foreach name,$(NAMES),$(KIT)/$(name)/$(name))
+FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%)
+PROGRAMS := $(FILES:%=$(KIT)/%)
 
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test FORCE $(NAMES) $(NAMES:%=test-%)
+.PHONY: all help clean demo test FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
 all: $(PROGRAMS)
 
-# ---- The programs: one source each, and zen.h
+# ---- The programs: one source each, and the headers
 $(PROGRAMS): $(KIT)/%: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -MMD -MP -MF $(BUILD)/$(@F).d -o $@ $<
 
-$(foreach name,$(NAMES),$(eval $(name): $(KIT)/$(name)/$(name)))
+$(foreach file,$(FILES),$(eval $(notdir $(file)): $(KIT)/$(file)))
+framing: $(FRAMING)
 $(TCP_SERVERS): ; @echo "Run it:  $(KIT)/$@/$@    and in another terminal:  ./zenc/zenc   (make zenc)"
 $(UDP_SERVERS): ; @echo "Run it:  $(KIT)/$@/$@    and in another terminal:  ./zuc/zuc   (make zuc)"
 zenc: ; @echo "Run it:  $(KIT)/$@/$@    while a TCP server runs in another terminal:  ./zens/zens   (make zens)"
 zuc: ; @echo "Run it:  $(KIT)/$@/$@    while a UDP server runs in another terminal:  ./zus/zus   (make zus)"
+$(FRAMING_SERVERS): ; @echo "Run it:  $(KIT)/framing/$@    and in another terminal:  ./framing/$(@:%s=%c)   (make $(@:%s=%c))"
+$(FRAMING_CLIENTS): ; @echo "Run it:  $(KIT)/framing/$@    while its server runs in another terminal:  ./framing/$(@:%c=%s)   (make $(@:%c=%s))"
 
 # Another compiler or other flags rebuild everything: this file changes only when they do.
 $(BUILD)/flags: FORCE
@@ -65,7 +74,7 @@ $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o suppor
 test: $(BUILD)/tests/run $(PROGRAMS)
 	ZEN_KIT=$(KIT) sh tests/all.sh $<
 
-$(NAMES:%=test-%): test-%: $(BUILD)/tests/run $(PROGRAMS)
+$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '[$*]'
 
 demo: $(BUILD)/tests/demo $(PROGRAMS)
@@ -75,6 +84,6 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 clean:
-	rm -rf build $(foreach name,$(NAMES),$(name)/$(name))
+	rm -rf build $(FILES)
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d)

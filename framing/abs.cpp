@@ -1,0 +1,70 @@
+// abs: echo server, TCP; its frames begin with their length. The letters: a, the course's program
+// is asynchronous (here each client has a thread); b, a binary length before the message; s, a
+// server.
+//
+// Run:        ./framing/abs          in one terminal (127.0.0.1, port 8888; -h tells the options)
+//             ./framing/abc          in others, as many as you like
+// Simplified: a silent client keeps its thread for as long as it likes.
+// See also:   frames.h (the frames), ads (frames with a delimiter), afs (of fixed length), sszt and
+//             socketserver.h (the framework that accepts and starts the threads).
+
+#include "../socketserver.h"
+#include "frames.h"
+
+constexpr zen::Program program = {"abs", "TCP echo server of frames with a length prefix.", "+:hq",
+                                  "./framing/abs 127.0.0.1 8000", "8888"};
+
+class EchoHandler : public socketserver::BaseRequestHandler {
+    void setup() override {
+        peer = zen::printable(*client_address);
+        zen::log("Connected by ", peer);
+    }
+
+    void handle() override {
+        framing::Frames frames = framing::prefixed_frames();
+        char buffer[16384];
+        while (!zen::stopping) {
+            // TCP keeps no boundaries: this may bring a part of a frame, or many of them.
+            const ssize_t size = recv(request->socket, buffer, sizeof buffer, 0);
+            if (size == 0) break; // end of file: the client has no more messages
+            if (size < 0 && zen::interrupted()) continue;
+            if (size < 0) zen::fail("cannot receive");
+            frames.feed({buffer, static_cast<std::size_t>(size)});
+            if (!echo_frames(frames)) return;
+        }
+        if (!frames.rest().empty()) zen::log("End of file in mid-frame from ", peer);
+    }
+
+    // Sends back the frames that are complete. False if the next one is too long.
+    bool echo_frames(framing::Frames &frames) {
+        while (const auto frame = frames.next()) {
+            const std::string_view message = framing::message_of_prefixed(*frame);
+            zen::log("Received message: ", framing::excerpt(message));
+            socketserver::sendall(request->socket, *frame);
+        }
+        if (frames.too_long()) // its header says so: do not wait for the rest
+            zen::log("Frame too long from ", peer, ": ",
+                     std::to_string(framing::announced_length(frames.rest())), " bytes");
+        return !frames.too_long();
+    }
+
+    void finish() override { zen::log("Connection with ", peer, " closed"); }
+
+    std::string peer;
+};
+
+int main(int argc, char *argv[]) {
+    const zen::Options options = zen::start(argc, argv, program);
+    try {
+        using namespace socketserver;
+        ThreadingMixIn<TCPServer> server(options.host, options.port, handler<EchoHandler>);
+        zen::stop_on_signals();
+        zen::print("TCP server started at ", server.server_address());
+        server.serve_forever();
+        server.server_close();
+        if (!zen::quiet) zen::print("Server stopped");
+        return 0;
+    } catch (const std::exception &error) {
+        return zen::report(program, error);
+    }
+}

@@ -1,0 +1,76 @@
+// afc: echo client, TCP; its frames have a fixed length. It sends one message and prints the
+// response. The letters: a, the course's program is asynchronous (this one is not); f, a fixed
+// length; c, client.
+//
+// Run:        ./framing/afs          in one terminal
+//             ./framing/afc          in another (127.0.0.1, port 8890; -h tells the options)
+// See also:   frames.h (the frames), abc (frames with a length), adc (with a delimiter), zenc.
+
+#include "frames.h"
+
+#include <poll.h>
+
+constexpr zen::Program program = {"afc", "TCP client that sends a frame of a fixed length.",
+                                  "+:ht:m:", "./framing/afc -m Hello 127.0.0.1 8000", "8890"};
+
+// A socket connected to the first address of the host that takes the connection.
+zen::Descriptor open_connection(const zen::Options &options, const std::string &name) {
+    const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
+    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+        zen::Descriptor server(socket(address->ai_family, SOCK_STREAM, 0));
+        if (!server) continue;
+        const timeval limit = {options.timeout, 0}; // of connect and of send; 0 = none
+        setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+        int failed = -1;
+        do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
+        while (failed && zen::interrupted());
+        if (!failed) return server;
+        if (errno == EINPROGRESS) errno = ETIMEDOUT; // so connect says that its limit has passed
+    }
+    zen::fail("cannot connect to " + name);
+}
+
+// Sends all of `bytes`, as one call of send may take only a part.
+void send_all(int server, const std::string &name, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t sent = send(server, bytes.data(), bytes.size(), 0);
+        if (sent >= 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+        else if (!zen::interrupted()) zen::fail("cannot send to " + name);
+    }
+}
+
+// Receives the response, however it was cut.
+std::string receive_frame(int server, const std::string &name, int timeout) {
+    const zen::Deadline deadline(timeout); // for all of it: the bytes may come one by one
+    framing::Frames frames = framing::padded_frames();
+    char buffer[16384];
+    while (true) {
+        if (const auto frame = frames.next()) return std::string(*frame);
+        pollfd source = {server, POLLIN, 0};
+        const int ready = poll(&source, 1, deadline.left());
+        if (ready == 0) zen::fail("no response from " + name, ETIMEDOUT);
+        if (ready < 0) continue; // interrupted
+        const ssize_t size = recv(server, buffer, sizeof buffer, 0);
+        if (size > 0) frames.feed({buffer, static_cast<std::size_t>(size)});
+        else if (size == 0)
+            throw std::runtime_error("no complete response from " + name + ": connection closed");
+        else if (!zen::interrupted()) zen::fail("no response from " + name);
+    }
+}
+
+int main(int argc, char *argv[]) {
+    const zen::Options options = zen::start(argc, argv, program);
+    const std::string name = zen::address_name(options.host, options.port);
+    try {
+        const std::string request = framing::padded(options.message);
+        const zen::Descriptor server = open_connection(options, name);
+        send_all(server.get(), name, request);
+        const std::string response = receive_frame(server.get(), name, options.timeout);
+        zen::print("Received response: ", framing::message_of_padded(response));
+        return 0;
+    } catch (const std::invalid_argument &error) {
+        zen::usage_error(program, error.what());
+    } catch (const std::exception &error) {
+        return zen::report(program, error);
+    }
+}
