@@ -16,13 +16,14 @@ part 4 '[sszt]~[fork],[sszu]~[fork]' &
 part 5 '[fork]' &
 part 6 '[tas],[tap],[tae]' &
 part 7 '[uas],[uap],[uae]' &
-part 8 '~[zens]~[zus]~[zenc]~[zuc]~[mzts]~[mzus]~[sszt]~[sszu]~[tas]~[tap]~[tae]~[uas]~[uap]~[uae]' &
+part 8 '[framing]' &
+part 9 '~[framing]~[zens]~[zus]~[zenc]~[zuc]~[mzts]~[mzus]~[sszt]~[sszu]~[tas]~[tap]~[tae]~[uas]~[uap]~[uae]' &
 wait
 
-cat "$logs/1" "$logs/2" "$logs/3" "$logs/4" "$logs/5" "$logs/6" "$logs/7" "$logs/8" | awk '
+cat "$logs/1" "$logs/2" "$logs/3" "$logs/4" "$logs/5" "$logs/6" "$logs/7" "$logs/8" "$logs/9" | awk '
     /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; next }
     { print }
     END { printf "%d passed, %d failed\n", passed, failed }'
-for status in 1 2 3 4 5 6 7 8; do
+for status in 1 2 3 4 5 6 7 8 9; do
     [ "$(cat "$logs/$status.status")" = 0 ] || exit 1
 done

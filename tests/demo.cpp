@@ -49,8 +49,8 @@ bool run(const Program &server_program, const Program &client_program) {
 int main() {
     int failed = 0;
     for (const Program &server : programs) {
-        if (server.kind != Kind::tcp_server && server.kind != Kind::udp_server) continue;
-        const Program &client = named(server.kind == Kind::tcp_server ? "zenc" : "zuc");
+        if (!server.has('q')) continue; // a client
+        const Program &client = client_of(server);
         std::printf("\n== %s and %s\n", std::string(server.name).c_str(),
                     std::string(client.name).c_str());
         bool passed = false;
@@ -63,6 +63,6 @@ int main() {
         std::printf("FAILED\n");
         ++failed;
     }
-    std::printf("\n%s\n", failed ? "Not every pair works." : "Each client got its three answers.");
+    std::printf("\n%s\n", failed ? "Not every pair works." : "Each client got its answers.");
     return failed ? 1 : 0;
 }

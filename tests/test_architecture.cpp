@@ -222,9 +222,9 @@ TEST_OF_EACH(concurrent_tcp_servers, "answers others while clients are silent, o
     Server server(program, {"-q"});
     std::vector<Connection> silent;
     for (int i = 0; i < 20; ++i) silent.emplace_back(server.address());
-    CHECK_PROGRAM(server, silent[0].send("Simple is"));
+    CHECK_PROGRAM(server, silent[0].send(exchanges(program)[0].question.substr(0, 9)));
     Connection never_reads(server.address(), 4096);
-    never_reads.send(repeat(three_questions, 200'000), Milliseconds(300));
+    never_reads.send(pipelined_bytes(program, 8'000'000).question, Milliseconds(300));
     for (int i = 0; i < 5; ++i) check_alive(server);
 }
 
@@ -232,20 +232,21 @@ TEST_OF_EACH(concurrent_tcp_servers, "answers 200 clients that connect at once",
     Server server(program, {"-q"});
     std::vector<Connection> many;
     for (int i = 0; i < 200; ++i) many.emplace_back(server.address());
+    const auto [questions, answers] = pipelined(program);
     for (Connection &client : many) {
-        CHECK_PROGRAM(server, client.send(three_questions));
+        CHECK_PROGRAM(server, client.send(questions));
         client.shut_down_sending();
     }
-    for (Connection &client : many)
-        check_bytes(server, three_questions, three_answers, client.receive_all());
+    for (Connection &client : many) check_bytes(server, questions, answers, client.receive_all());
 }
 
 TEST_OF_EACH(tcp_servers, "has no more threads, descriptors or memory after 2000 connections",
              "[leaks]") {
     Server server(program, {"-q"});
-    const auto serve = [&](int connections) {
+    const auto &[sent, expected] = exchanges(program)[0];
+    const auto serve = [&, sent = sent, expected = expected](int connections) {
         for (int i = 0; i < connections; ++i)
-            check_bytes(server, question, answer, Connection(server.address()).exchange(question));
+            check_bytes(server, sent, expected, Connection(server.address()).exchange(sent));
     };
     serve(1000); // every thread of a pool has had its turn
     CHECK(has_children(server, 0));
@@ -282,10 +283,11 @@ class Copy {
 // all go, and checks that the next is served.
 void check_refuses_and_goes_on(Server &server, const std::string &what) {
     std::vector<Connection> clients;
+    const auto [asked, answered] = exchanges(server.program())[0];
     while (clients.size() < 100) {
         Connection client(server.address());
-        client.send(question);
-        if (client.receive(answer.size()) != answer) {
+        client.send(asked);
+        if (client.receive(answered.size()) != answered) {
             CHECK_PROGRAM(server, server.wait_for("Cannot start a " + what + " for " +
                                                   client.local().name() +
                                                   ": Resource temporarily unavailable\n"));
@@ -300,10 +302,14 @@ void check_refuses_and_goes_on(Server &server, const std::string &what) {
     check_alive(server);
 }
 
-constexpr bool is_sszt(const Program &program) { return program.path == "sszt/sszt"; }
-constexpr auto both_sszt = select<is_sszt>();
+// A thread or a process for each client, any number of them.
+constexpr bool is_unlimited(const Program &program) {
+    return program.path == "sszt/sszt" || is_framing_server(program);
+}
+constexpr auto unlimited_servers = select<is_unlimited>();
 
-TEST_OF_EACH(both_sszt, "refuses a client while the user may have no more processes", "[limits]") {
+TEST_OF_EACH(unlimited_servers, "refuses a client while the user may have no more processes",
+             "[limits]") {
     // Root may have any number: so become somebody else. An ordinary user stays what he is, but has
     // many processes already.
     if (geteuid() != 0 || !std::filesystem::exists("/usr/bin/setpriv")) {
@@ -315,7 +321,7 @@ TEST_OF_EACH(both_sszt, "refuses a client while the user may have no more proces
     const std::string user = std::to_string(100'000 + getpid());
     Server server({"/usr/bin/prlimit", "--nproc=20", "/usr/bin/setpriv", "--reuid=" + user,
                    "--clear-groups", copy.path()},
-                  {program.name, program.tag, "", program.kind, "", program.option});
+                  {program.name, program.tag, "", program.kind, "", program.option, program.port});
     check_refuses_and_goes_on(server, program.option.empty() ? "thread" : "process");
 }
 

@@ -16,7 +16,7 @@ static std::vector<std::string> server_command(const Program &program,
 
 Server::Server(const Program &program, std::initializer_list<std::string> options,
                const std::string &host)
-    : Process(server_command(program, options, host)) {
+    : Process(server_command(program, options, host)), program_(program) {
     read_ready_line();
 }
 
@@ -34,7 +34,7 @@ static std::vector<std::string> own_command(const Program &program) {
 }
 
 Server::Server(std::vector<std::string> prefix, const Program &program)
-    : Process(joined(std::move(prefix), own_command(program))) {
+    : Process(joined(std::move(prefix), own_command(program))), program_(program) {
     read_ready_line();
 }
 
@@ -44,6 +44,58 @@ void Server::read_ready_line() {
     if (ready_line_.find(" server started at ") == std::string::npos)
         throw std::runtime_error("no ready line\n" + description());
     address_ = Endpoint::parse(std::string_view(ready_line_).substr(space + 1));
+}
+
+static std::vector<std::string> client_command(const Program &program, const Endpoint &server,
+                                               std::initializer_list<std::string> options,
+                                               const std::string &host) {
+    std::vector<std::string> all = command(program, options);
+    all.insert(all.end(), {host.empty() ? server.host : host, std::to_string(server.port)});
+    return all;
+}
+
+Client::Client(const Program &program, const Endpoint &server,
+               std::initializer_list<std::string> options, const std::string &host)
+    : Process(client_command(program, server, options, host)) {}
+
+const std::vector<Exchange> &exchanges(const Program &program) {
+    static const auto echoed = [](std::initializer_list<std::string> frames) {
+        std::vector<Exchange> all;
+        for (const std::string &frame : frames) all.push_back({frame, frame});
+        return all;
+    };
+    static const auto blank = [](std::size_t size) { return std::string(size, ' '); };
+    static const std::vector<Exchange>
+        zen_exchanges =
+            [] {
+                std::vector<Exchange> all;
+                for (const auto &[asked, answered] : zen)
+                    all.push_back({std::string(asked), std::string(answered)});
+                return all;
+            }(),
+        with_length =
+            echoed({std::string("\0\0\0\x0eHello, Server!", 18), std::string("\0\0\0\0", 4),
+                    std::string("\0\0\x01\x05", 4) + std::string(261, '\n')}),
+        with_newline = echoed({"Hello, Server!\n", "\n", "\x1b[2J\xff\r\n"}),
+        of_one_size =
+            echoed({"Hello, Server!" + blank(1010), blank(1023) + '\n', std::string(1024, 'x')});
+    if (program.port == "8888") return with_length;
+    if (program.port == "8889") return with_newline;
+    if (program.port == "8890") return of_one_size;
+    return zen_exchanges;
+}
+
+Exchange pipelined(const Program &program, int times) {
+    Exchange all;
+    for (const Exchange &exchange : exchanges(program)) {
+        all.question += exchange.question;
+        all.answer += exchange.answer;
+    }
+    return {repeat(all.question, times), repeat(all.answer, times)};
+}
+
+Exchange pipelined_bytes(const Program &program, std::size_t bytes) {
+    return pipelined(program, static_cast<int>(bytes / pipelined(program).answer.size()));
 }
 
 std::string repeat(std::string_view text, int times) {
@@ -91,8 +143,25 @@ void check_stops(Server &server, int signal) {
 
 void check_alive(Server &server) {
     Connection client(server.address());
-    check_bytes(server, three_questions, three_answers, client.exchange(three_questions));
+    const auto [questions, answers] = pipelined(server.program());
+    check_bytes(server, questions, answers, client.exchange(questions));
     CHECK_PROGRAM(server, client.ended());
+}
+
+void check_succeeds(Client &client, const std::string &output) {
+    const auto status = client.wait_exit();
+    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    CHECK_PROGRAM(client, client.standard_output() == output);
+    CHECK_PROGRAM(client, client.standard_error().empty());
+}
+
+void check_fails(Client &client, const std::string &line, int expected) {
+    const auto status = client.wait_exit();
+    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == expected);
+    INFO(client.description() << "expected: " << line);
+    const std::string error = client.standard_error();
+    CHECK(error.substr(0, line.size() + 1) == line + "\n");
+    CHECK(std::count(error.begin(), error.end(), '\n') == expected);
 }
 
 } // namespace test

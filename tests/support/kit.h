@@ -18,10 +18,24 @@
 
 namespace test {
 
-constexpr bool is_tcp_server(const Program &program) { return program.kind == Kind::tcp_server; }
+constexpr bool is_zen_tcp_server(const Program &program) {
+    return program.kind == Kind::tcp_server;
+}
+constexpr bool is_framing_server(const Program &program) {
+    return program.kind == Kind::framing_server;
+}
+constexpr bool is_tcp_server(const Program &program) {
+    return is_zen_tcp_server(program) || is_framing_server(program);
+}
 constexpr bool is_udp_server(const Program &program) { return program.kind == Kind::udp_server; }
 constexpr bool is_server(const Program &program) { return program.has('q'); }
 constexpr bool is_client(const Program &program) { return !program.has('q'); }
+constexpr bool is_framing_client(const Program &program) {
+    return program.kind == Kind::framing_client;
+}
+constexpr bool is_tcp_client(const Program &program) {
+    return program.kind == Kind::tcp_client || is_framing_client(program);
+}
 constexpr bool is_concurrent_tcp_server(const Program &program) {
     return is_tcp_server(program) && program.name != "zens";
 }
@@ -45,6 +59,8 @@ template <bool (*predicate)(const Program &)> constexpr auto select() {
 }
 
 inline constexpr auto tcp_servers = select<is_tcp_server>();
+inline constexpr auto zen_tcp_servers = select<is_zen_tcp_server>();
+inline constexpr auto framing_servers = select<is_framing_server>();
 inline constexpr auto udp_servers = select<is_udp_server>();
 inline constexpr auto concurrent_tcp_servers = select<is_concurrent_tcp_server>();
 inline constexpr auto forking_servers = select<is_forking_server>();
@@ -53,6 +69,8 @@ inline constexpr auto tcp_event_loops = select<is_tcp_event_loop>();
 inline constexpr auto udp_event_loops = select<is_udp_event_loop>();
 inline constexpr auto servers = select<is_server>();
 inline constexpr auto client_programs = select<is_client>();
+inline constexpr auto tcp_clients = select<is_tcp_client>();
+inline constexpr auto framing_clients = select<is_framing_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();
 
 /// A server, started on a free port of `host` and ready.
@@ -63,14 +81,23 @@ class Server : public Process {
     /// Starts it through another command, which ends with what starts the server: {"/usr/bin/env"}.
     /// If the row has no path, that command ends with one.
     Server(std::vector<std::string> prefix, const Program &program);
+    const Program &program() const { return program_; }
     const std::string &ready_line() const { return ready_line_; }
     const Endpoint &address() const { return address_; }
 
   private:
     void read_ready_line();
 
+    Program program_;
     std::string ready_line_;
     Endpoint address_;
+};
+
+/// A client, started on a server's address; `host` takes the place of the one in there.
+class Client : public Process {
+  public:
+    Client(const Program &program, const Endpoint &server,
+           std::initializer_list<std::string> options = {}, const std::string &host = {});
 };
 
 /// The three questions and answers, and their streams over TCP.
@@ -82,6 +109,18 @@ inline const std::string three_questions =
     "Beautiful is better than?Explicit is better than?Simple is better than?";
 inline const std::string three_answers = "Ugly.Implicit.Complex.";
 std::string repeat(std::string_view text, int times);
+
+/// What the tests say to a server of that kind, and what it must answer; for a client, to its
+/// server. For the Zen protocol, the three questions; for framing, three frames, the first of which
+/// is what the client sends unless told otherwise.
+struct Exchange {
+    std::string question, answer;
+};
+const std::vector<Exchange> &exchanges(const Program &program);
+/// All of them `times` times over, as one stream.
+Exchange pipelined(const Program &program, int times = 1);
+/// As many of them as make a stream of answers of about `bytes`.
+Exchange pipelined_bytes(const Program &program, std::size_t bytes);
 
 /// `bytes` as they may be shown: escaped, a long run cut in the middle.
 std::string shown(std::string_view bytes);
@@ -96,6 +135,13 @@ void check_stops(Server &server, int signal);
 
 /// Checks that a fresh client of a TCP server is answered.
 void check_alive(Server &server);
+
+/// Checks that a client ends with status 0 and has printed `output`, and nothing on standard error.
+void check_succeeds(Client &client, const std::string &output);
+
+/// Checks that a client ends with that status and one line on standard error; with status 2, the
+/// usage line follows.
+void check_fails(Client &client, const std::string &line, int status = 1);
 
 /// Registers a test case for each row of a table: "zens: NAME", tagged with the row's exercise and
 /// TAGS.

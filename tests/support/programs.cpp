@@ -11,6 +11,12 @@ const Program &named(std::string_view name) {
     throw std::runtime_error("no program is named " + std::string(name));
 }
 
+const Program &client_of(const Program &server) {
+    if (server.kind == Kind::tcp_server) return named("zenc");
+    if (server.kind == Kind::udp_server) return named("zuc");
+    return named(std::string(server.name.substr(0, 2)) + 'c'); // abs, abc
+}
+
 std::string kit_directory() {
     const char *directory = std::getenv("ZEN_KIT");
     return directory ? directory : ".";

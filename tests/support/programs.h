@@ -11,15 +11,17 @@
 
 namespace test {
 
-enum class Kind { tcp_server, udp_server, tcp_client, udp_client };
+/// Those of framing/ are TCP servers and clients with a protocol of their own.
+enum class Kind { tcp_server, udp_server, framing_server, tcp_client, udp_client, framing_client };
 
 struct Program {
     std::string_view name; // "sszt -f"
     std::string_view tag;  // "[sszt]": the exercise
     std::string_view path; // "sszt/sszt", in the directory of the kit
     Kind kind;
-    std::string_view letters;     // the options it has, besides -h
-    std::string_view option = {}; // one that is always given: "-f"
+    std::string_view letters;        // the options it has, besides -h
+    std::string_view option = {};    // one that is always given: "-f"
+    std::string_view port = "65432"; // if the command line gives none
 
     constexpr bool has(char letter) const { return letters.find(letter) != letters.npos; }
     std::string file() const { return std::string(path.substr(path.find('/') + 1)); }
@@ -40,12 +42,21 @@ inline constexpr std::array programs = {
     Program{"uas", "[uas]", "uas/uas", Kind::udp_server, "qe"},
     Program{"uap", "[uap]", "uap/uap", Kind::udp_server, "qe"},
     Program{"uae", "[uae]", "uae/uae", Kind::udp_server, "qe"},
+    Program{"abs", "[framing][abs]", "framing/abs", Kind::framing_server, "q", "", "8888"},
+    Program{"ads", "[framing][ads]", "framing/ads", Kind::framing_server, "q", "", "8889"},
+    Program{"afs", "[framing][afs]", "framing/afs", Kind::framing_server, "q", "", "8890"},
     Program{"zenc", "[zenc]", "zenc/zenc", Kind::tcp_client, "t"},
     Program{"zuc", "[zuc]", "zuc/zuc", Kind::udp_client, "t"},
+    Program{"abc", "[framing][abc]", "framing/abc", Kind::framing_client, "tm", "", "8888"},
+    Program{"adc", "[framing][adc]", "framing/adc", Kind::framing_client, "tm", "", "8889"},
+    Program{"afc", "[framing][afc]", "framing/afc", Kind::framing_client, "tm", "", "8890"},
 };
 
 /// The row of that name; throws if there is none.
 const Program &named(std::string_view name);
+
+/// The client of a server.
+const Program &client_of(const Program &server);
 
 /// The directory of the kit under test: ZEN_KIT, or the current one.
 std::string kit_directory();
