@@ -5,6 +5,7 @@
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens)
+## make faults       run the tests of what every program survives (as root they are more)
 ## make clean        remove everything that make has built
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
@@ -32,7 +33,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
+.PHONY: all help clean demo test faults FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -76,6 +77,9 @@ test: $(BUILD)/tests/run $(PROGRAMS)
 
 $(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '[$*]'
+
+faults: $(BUILD)/tests/run $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< '[faults]'
 
 demo: $(BUILD)/tests/demo $(PROGRAMS)
 	@ZEN_KIT=$(KIT) $<

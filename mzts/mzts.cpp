@@ -111,7 +111,8 @@ class Pool {
             while (workers-- > 0) threads_.emplace_back(&Pool::work, this, timeout);
         } catch (const std::system_error &error) {
             if (threads_.empty()) throw;
-            zen::print("Cannot start all workers: ", error.what());
+            zen::print_to(STDERR_FILENO, program.name,
+                          ": cannot start all workers: ", error.what());
         }
     }
 

@@ -81,7 +81,7 @@ TEST_CASE("mzts: a master in accept and as many workers as asked for", "[mzts][a
 }
 
 TEST_CASE("mzts: with as many silent clients as workers, the next waits until one leaves",
-          "[mzts][architecture]") {
+          "[mzts][architecture][faults][row 23]") {
     Server server(named("mzts"), {"-w", "3"});
     std::vector<Connection> silent;
     for (int i = 0; i < 3; ++i) silent.push_back(talking_client(server));
@@ -177,7 +177,7 @@ TEST_CASE("sszt -f: lives when a child is killed", "[sszt][architecture]") {
 }
 
 TEST_CASE("sszt -f: serves clients beyond the limit of children when one ends",
-          "[sszt][architecture]") {
+          "[sszt][architecture][faults][row 25]") {
     Server server(named("sszt -f"));
     std::vector<Connection> idle;
     for (int i = 0; i < 40; ++i) idle.push_back(talking_client(server));
@@ -193,7 +193,8 @@ TEST_CASE("sszt -f: serves clients beyond the limit of children when one ends",
     for (Connection &client : more) check_bytes(server, question, answer, client.receive_all());
 }
 
-TEST_CASE("sszt -f: the port is free when the parent is killed", "[sszt][architecture]") {
+TEST_CASE("sszt -f: the port is free when the parent is killed",
+          "[sszt][architecture][faults][row 26]") {
     Server server(named("sszt -f"));
     Connection client = talking_client(server);
     server.signal(SIGKILL);
@@ -203,7 +204,7 @@ TEST_CASE("sszt -f: the port is free when the parent is killed", "[sszt][archite
     check_bytes(server, question, answer, (client.send(question), client.receive(answer.size())));
 }
 
-TEST_OF_EACH(forking_servers, "leaves no zombie", "[architecture]") {
+TEST_OF_EACH(forking_servers, "leaves no zombie", "[architecture][faults][row 25]") {
     Server server(program);
     for (int i = 0; i < 50; ++i) {
         if (is_tcp_server(program)) Connection(server.address()).exchange(question);
@@ -226,6 +227,20 @@ TEST_OF_EACH(concurrent_tcp_servers, "answers others while clients are silent, o
     Connection never_reads(server.address(), 4096);
     never_reads.send(pipelined_bytes(program, 8'000'000).question, Milliseconds(300));
     for (int i = 0; i < 5; ++i) check_alive(server);
+}
+
+TEST_OF_EACH(tcp_servers, "stops reading from a client that does not read",
+             "[hostile][faults][row 17]") {
+    Server server(program, {"-q"});
+    check_alive(server);
+    Connection never_reads(server.address(), 4096);
+    CHECK_PROGRAM(server, !never_reads.send(pipelined_bytes(program, 20'000'000).question,
+                                            Milliseconds(1000)));
+    if (is_concurrent_tcp_server(program)) check_alive(server);
+    std::vector<pid_t> processes = children(server.pid());
+    processes.push_back(server.pid());
+    for (const pid_t process : processes)
+        if (!sanitized) CHECK(peak_memory(process) <= 16'384);
 }
 
 TEST_OF_EACH(concurrent_tcp_servers, "answers 200 clients that connect at once", "[concurrent]") {
@@ -309,13 +324,10 @@ constexpr bool is_unlimited(const Program &program) {
 constexpr auto unlimited_servers = select<is_unlimited>();
 
 TEST_OF_EACH(unlimited_servers, "refuses a client while the user may have no more processes",
-             "[limits]") {
+             "[limits][faults][row 24][row 25]") {
     // Root may have any number: so become somebody else. An ordinary user stays what he is, but has
     // many processes already.
-    if (geteuid() != 0 || !std::filesystem::exists("/usr/bin/setpriv")) {
-        WARN("not run: needs root, and setpriv (util-linux)");
-        return;
-    }
+    if (!needs_root("/usr/bin/setpriv")) return;
     const Copy copy(program);
     // A user who has no other processes, not even those of another run of the tests.
     const std::string user = std::to_string(100'000 + getpid());
@@ -326,7 +338,7 @@ TEST_OF_EACH(unlimited_servers, "refuses a client while the user may have no mor
 }
 
 TEST_CASE("sszt: refuses a client for which there is no memory, and serves the next",
-          "[sszt][limits]") {
+          "[sszt][limits][faults][row 24]") {
     if (sanitized) {
         WARN("not run: a sanitizer needs more address space than this test allows");
         return;

@@ -64,7 +64,7 @@ TEST_CASE("zenc: asks one question after the other, and closes", "[zenc][convers
     check_succeeds(client, three_lines);
 }
 
-TEST_CASE("zenc: takes answers however they are cut", "[zenc][stream]") {
+TEST_CASE("zenc: takes answers however they are cut", "[zenc][stream][faults][row 38]") {
     Listener listener;
     for (const bool at_once : {false, true}) {
         Client client(zenc, listener.local());
@@ -88,7 +88,7 @@ TEST_CASE("zenc: shows escaped what the server sends", "[zenc][hostile]") {
     CHECK_PROGRAM(client, client.wait_exit().has_value());
 }
 
-TEST_OF_EACH(tcp_clients, "says that there is no server", "[errors]") {
+TEST_OF_EACH(tcp_clients, "says that there is no server", "[errors][faults][row 39]") {
     Listener listener;
     const Endpoint closed = listener.local();
     listener.close();
@@ -97,7 +97,8 @@ TEST_OF_EACH(tcp_clients, "says that there is no server", "[errors]") {
                             ": Connection refused");
 }
 
-TEST_OF_EACH(tcp_clients, "says that the server closed before an answer was complete", "[errors]") {
+TEST_OF_EACH(tcp_clients, "says that the server closed before an answer was complete",
+             "[errors][faults][row 39]") {
     Listener listener;
     const auto &[asked, answered] = exchanges(program)[0];
     for (const std::size_t size : {std::size_t(0), std::size_t(3), answered.size() - 1}) {
@@ -120,7 +121,7 @@ TEST_OF_EACH(tcp_clients, "says that the server reset the connection", "[errors]
     check_fails(client, no(program, answer(program), listener) + "Connection reset by peer");
 }
 
-TEST_OF_EACH(tcp_clients, "gives up on a silent server", "[time limit]") {
+TEST_OF_EACH(tcp_clients, "gives up on a silent server", "[time limit][faults][row 39]") {
     Listener listener;
     const std::string line = no(program, answer(program), listener) + "Connection timed out";
     {
@@ -158,7 +159,7 @@ TEST_OF_EACH(client_programs, "gives up when its time is over, neither before no
     CHECK(taken < std::chrono::seconds(4)); // without -t, it is 5
 }
 
-TEST_CASE("zenc: refuses an answer of over 1024 bytes", "[zenc][hostile]") {
+TEST_CASE("zenc: refuses an answer of over 1024 bytes", "[zenc][hostile][faults][row 43]") {
     Listener listener;
     {
         Client client(zenc, listener.local());
@@ -178,7 +179,7 @@ TEST_CASE("zenc: tries each address of a host", "[zenc][addresses]") {
     check_succeeds(client, three_lines);
 }
 
-TEST_CASE("zenc: goes on where it was stopped", "[zenc][signals]") {
+TEST_CASE("zenc: goes on where it was stopped", "[zenc][signals][faults][row 29]") {
     Listener listener;
     Client client(zenc, listener.local());
     Connection server = listener.accept();
@@ -200,7 +201,7 @@ TEST_CASE("zuc: asks one question after the other", "[zuc][conversation]") {
     check_succeeds(client, three_lines);
 }
 
-TEST_CASE("zuc: asks again when a question or an answer is lost", "[zuc][loss]") {
+TEST_CASE("zuc: asks again when a question or an answer is lost", "[zuc][loss][faults][row 40]") {
     Datagrams server;
     Client client(zuc, server.local());
     receive_question(server, client, question);
@@ -213,7 +214,7 @@ TEST_CASE("zuc: asks again when a question or an answer is lost", "[zuc][loss]")
 }
 
 TEST_CASE("zuc: takes no late or repeated answer for the answer to another question",
-          "[zuc][loss]") {
+          "[zuc][loss][faults][row 42]") {
     Datagrams server;
     Client client(zuc, server.local());
     auto datagram = receive_question(server, client, zen[0].first);
@@ -229,7 +230,8 @@ TEST_CASE("zuc: takes no late or repeated answer for the answer to another quest
     check_succeeds(client, three_lines);
 }
 
-TEST_CASE("zuc: takes no repeated answer for another one, whatever it says", "[zuc][loss]") {
+TEST_CASE("zuc: takes no repeated answer for another one, whatever it says",
+          "[zuc][loss][faults][row 42]") {
     Datagrams server;
     Client client(zuc, server.local());
     for (const std::string answer : {"One.", "Two.", "Three."}) {
@@ -244,7 +246,7 @@ TEST_CASE("zuc: takes no repeated answer for another one, whatever it says", "[z
     CHECK_PROGRAM(client, client.wait_exit().has_value());
 }
 
-TEST_CASE("zuc: takes answers only from the address it asked", "[zuc][hostile]") {
+TEST_CASE("zuc: takes answers only from the address it asked", "[zuc][hostile][faults][row 41]") {
     Datagrams server, stranger, other_host("127.0.0.2");
     Client client(zuc, server.local());
     for (const auto &[asked, answered] : zen) {
@@ -264,7 +266,7 @@ TEST_CASE("zuc: refuses an answer of over 1024 bytes", "[zuc][hostile]") {
     check_fails(client, "zuc: answer too long from " + server.local().name());
 }
 
-TEST_CASE("zuc: gives up on a silent server, and on none", "[zuc][time limit]") {
+TEST_CASE("zuc: gives up on a silent server, and on none", "[zuc][time limit][faults][row 39]") {
     Datagrams server;
     const std::string name = server.local().name();
     Client silent(zuc, server.local(), {"-t", "1"});

@@ -38,7 +38,8 @@ TEST_OF_EACH(programs, "explains itself with -h", "[command line]") {
     CHECK_PROGRAM(process, (help.find("  -t SECONDS ") != help.npos) == program.has('t'));
 }
 
-TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2", "[command line]") {
+TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2",
+             "[command line][faults][row 33]") {
     check_usage_error(program, {"-x"}, "unknown option -x");
     check_usage_error(program, {"-:"}, "unknown option -:");
     check_usage_error(program, {"127.0.0.1", "8000", "more"}, "surplus argument 'more'");
@@ -58,7 +59,7 @@ TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2", "[co
                           "-t must be a number from 0 to 86400, not '" + seconds + "'");
 }
 
-TEST_OF_EACH(programs, "says that a host cannot be resolved", "[command line]") {
+TEST_OF_EACH(programs, "says that a host cannot be resolved", "[command line][faults][row 33]") {
     const std::string host(70, 'x'); // longer than a name may be: no resolver is asked
     Process process(command(program, {host, "8000"}));
     const auto status = process.wait_exit();

@@ -125,7 +125,7 @@ TEST_OF_EACH(tcp_event_loops, "answers others while a client floods it", "[concu
     check_alive(server);
 }
 
-TEST_CASE("tap, tae: 2000 clients at once, tas: 1000", "[tas][tap][tae][storm]") {
+TEST_CASE("tap, tae: 2000 clients at once, tas: 1000", "[tas][tap][tae][storm][faults][row 16]") {
     for (const auto &[name, count] : {std::pair{"tas", 1000}, {"tap", 2000}, {"tae", 2000}}) {
         Server server(named(name), {"-q"});
         const ManyDescriptors many;
@@ -142,7 +142,8 @@ TEST_CASE("tap, tae: 2000 clients at once, tas: 1000", "[tas][tap][tae][storm]")
     }
 }
 
-TEST_CASE("tas: closes at once the clients that select cannot watch", "[tas][limits]") {
+TEST_CASE("tas: closes at once the clients that select cannot watch",
+          "[tas][limits][faults][row 16]") {
     Server server(named("tas"));
     const ManyDescriptors many;
     if (!many.allow(1100)) return;
@@ -163,7 +164,7 @@ TEST_CASE("tas: closes at once the clients that select cannot watch", "[tas][lim
 }
 
 TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of descriptors",
-             "[limits]") {
+             "[limits][faults][row 15]") {
     Server server(program);
     const rlimit few = {64, 64};
     REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
@@ -182,7 +183,8 @@ TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of desc
     check_alive(server);
 }
 
-TEST_OF_EACH(tcp_event_loops, "does not read from a client that does not read", "[hostile]") {
+TEST_OF_EACH(tcp_event_loops, "does not read from a client that does not read",
+             "[hostile][faults][row 17]") {
     Server server(program, {"-q"});
     check_alive(server);
     const long before = peak_memory(server.pid());
@@ -234,7 +236,7 @@ TEST_OF_EACH(tcp_event_loops, "echoes with -e to a slow reader, and stops readin
     check_bytes(server, question, question, other.exchange(question));
 }
 
-TEST_OF_EACH(udp_event_loops, "echoes with -e any datagram whole", "[echo]") {
+TEST_OF_EACH(udp_event_loops, "echoes with -e any datagram whole", "[echo][faults][row 34]") {
     Server server(program, {"-e"});
     Datagrams client;
     for (const std::size_t size : {0u, 1u, 24u, 1024u, 1025u, 9000u, 65'506u, 65'507u}) {
@@ -285,20 +287,9 @@ std::map<std::string, long> system_calls(const std::filesystem::path &file) {
     return calls;
 }
 
-// Whether strace is there, and may be used: a container may forbid it.
-bool can_trace() {
-    if (!std::filesystem::exists("/usr/bin/strace")) return false;
-    Process trial({"/usr/bin/strace", "-o", "/dev/null", "/bin/true"});
-    const auto status = trial.wait_exit();
-    return status && *status == 0;
-}
-
 TEST_OF_EACH(tcp_event_loops, "needs one recv and one send for a question, beside the wait",
              "[cost]") {
-    if (sanitized || !can_trace()) {
-        WARN("not run: needs strace and the right to use it, and programs without sanitizers");
-        return;
-    }
+    if (sanitized || !needs_strace()) return;
     const std::filesystem::path file =
         std::filesystem::temp_directory_path() / ("zen-test-" + std::to_string(getpid()));
     constexpr long questions = 500;

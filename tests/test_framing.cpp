@@ -93,7 +93,7 @@ TEST_OF_EACH(framing_servers, "echoes frames of every size up to the limit", "[s
     CHECK_PROGRAM(server, server.wait_for("Received message: " + std::string(1024, 'x') + cut));
 }
 
-TEST_OF_EACH(framing_servers, "logs the end of file in mid-frame", "[stream]") {
+TEST_OF_EACH(framing_servers, "logs the end of file in mid-frame", "[stream][faults][row 20]") {
     Server server(program);
     const std::string whole = frame_of(program, "Hello");
     for (int i = 1; i <= 20; ++i) {
@@ -113,19 +113,7 @@ TEST_OF_EACH(framing_servers, "logs the end of file in mid-frame", "[stream]") {
     check_alive(server);
 }
 
-TEST_OF_EACH(framing_servers, "stops reading from a client that never reads", "[hostile]") {
-    Server server(program, {"-q"});
-    check_alive(server);
-    const long before = peak_memory(server.pid());
-    Connection never_reads(server.address(), 4096);
-    const std::string frame = frame_of(program, std::string(most(program), 'x'));
-    const std::string frames = repeat(frame, static_cast<int>(64'000'000 / frame.size()));
-    CHECK_PROGRAM(server, !never_reads.send(frames, Milliseconds(1000)));
-    if (!sanitized) CHECK(peak_memory(server.pid()) <= before + 16'384);
-    check_alive(server);
-}
-
-TEST_CASE("abs: refuses a frame from its length on", "[framing][abs][hostile]") {
+TEST_CASE("abs: refuses a frame from its length on", "[framing][abs][hostile][faults][row 19]") {
     Server server(abs_server);
     for (const std::size_t length :
          {(1ul << 20) + 1, 1ul << 30, 0x7ffffffful, 0x80000000ul, 0xfffffffful}) {
@@ -137,7 +125,8 @@ TEST_CASE("abs: refuses a frame from its length on", "[framing][abs][hostile]") 
     if (!sanitized) CHECK(peak_memory(server.pid()) <= 32'768);
 }
 
-TEST_CASE("abs: a frame that is announced takes no memory", "[framing][abs][hostile]") {
+TEST_CASE("abs: a frame that is announced takes no memory",
+          "[framing][abs][hostile][faults][row 19]") {
     Server server(abs_server, {"-q"});
     std::vector<Connection> clients;
     for (int i = 0; i < 100; ++i) {
@@ -159,7 +148,8 @@ TEST_CASE("ads: refuses a frame of over 64 KiB", "[framing][ads][hostile]") {
     check_refused(server, std::string(65536, 'x') + "\n", "");
 }
 
-TEST_CASE("ads: keeps nothing of a stream without an end", "[framing][ads][hostile]") {
+TEST_CASE("ads: keeps nothing of a stream without an end",
+          "[framing][ads][hostile][faults][row 18]") {
     Server server(ads_server);
     Connection client(server.address());
     const long before = peak_memory(server.pid());
@@ -205,7 +195,7 @@ TEST_OF_EACH(framing_clients, "sends one frame, and prints the message of the re
     }
 }
 
-TEST_OF_EACH(framing_clients, "takes a response however it is cut", "[stream]") {
+TEST_OF_EACH(framing_clients, "takes a response however it is cut", "[stream][faults][row 38]") {
     Listener listener;
     const std::string frame = frame_of(program, "Hello, Client!");
     for (const bool at_once : {false, true}) {
@@ -234,7 +224,7 @@ TEST_OF_EACH(framing_clients, "gets from its server what it has sent", "[convers
 }
 
 TEST_OF_EACH(framing_clients, "takes a response as long as a frame may be, and no longer",
-             "[hostile]") {
+             "[hostile][faults][row 43]") {
     Listener listener;
     const std::string longest(most(program), 'x');
     {

@@ -15,19 +15,6 @@ using namespace test;
 
 namespace {
 
-// Asks one question over either transport. Empty: no answer came.
-std::string ask(const Program &program, const Endpoint &server, std::string_view question) {
-    if (is_tcp_server(program)) return Connection(server).exchange(question);
-    Datagrams client(server.host);
-    client.send_to(server, question);
-    return client.receive().bytes;
-}
-
-void check_answers(const Program &program, Process &server, const Endpoint &address) {
-    for (const auto &[question, answer] : exchanges(program))
-        check_bytes(server, question, answer, ask(program, address, question));
-}
-
 // Starts a server through a shell, which can do to its standard descriptors what `redirections`
 // say. Its ready line cannot be read: the port is found in /proc.
 class RedirectedServer : public Process {
@@ -89,7 +76,7 @@ TEST_OF_EACH(servers, "prints with -q nothing but the ready line", "[quiet]") {
     CHECK_PROGRAM(server, server.standard_error().empty());
 }
 
-TEST_OF_EACH(servers, "stops on SIGINT and SIGTERM when idle", "[stop]") {
+TEST_OF_EACH(servers, "stops on SIGINT and SIGTERM when idle", "[stop][faults][row 27]") {
     for (const int signal : {SIGINT, SIGTERM}) {
         Server server(program);
         check_stops(server, signal);
@@ -100,7 +87,8 @@ TEST_OF_EACH(servers, "stops on SIGINT and SIGTERM when idle", "[stop]") {
 }
 
 TEST_OF_EACH(tcp_servers,
-             "stops on a signal while clients are silent, in mid-question, not reading", "[stop]") {
+             "stops on a signal while clients are silent, in mid-question, not reading",
+             "[stop][faults][row 27]") {
     for (const int signal : {SIGINT, SIGTERM})
         for (const std::string &sent : {std::string(), exchanges(program)[0].question.substr(0, 9),
                                         pipelined_bytes(program, 8'000'000).question}) {
@@ -127,7 +115,8 @@ TEST_OF_EACH(tcp_servers, "stops on a signal while a client does not stop asking
     CHECK_PROGRAM(server, server.wait_exit(Milliseconds(0)).has_value());
 }
 
-TEST_OF_EACH(tcp_servers, "can be started again at once on the same port", "[stop]") {
+TEST_OF_EACH(tcp_servers, "can be started again at once on the same port",
+             "[stop][faults][row 28]") {
     std::string port;
     {
         Server server(program);
@@ -155,16 +144,16 @@ TEST_OF_EACH(servers, "says that its port is in use", "[errors]") {
     check_answers(program, server, server.address());
 }
 
-TEST_OF_EACH(servers, "serves when its standard output is full", "[output]") {
+TEST_OF_EACH(servers, "serves when its standard output is full", "[output][faults][row 30]") {
     check_answers_redirected(program, ">/dev/full");
 }
 
 TEST_OF_EACH(servers, "sends nothing but answers when its standard descriptors are closed",
-             "[output]") {
+             "[output][faults][row 32]") {
     check_answers_redirected(program, "<&- >&- 2>&-");
 }
 
-TEST_OF_EACH(servers, "serves when the reader of its log goes away", "[output]") {
+TEST_OF_EACH(servers, "serves when the reader of its log goes away", "[output][faults][row 31]") {
     Server server(program);
     check_answers(program, server, server.address());
     server.close_output();

@@ -68,7 +68,7 @@ TEST_OF_EACH(tcp_servers, "answers in any order, and as often as asked", "[conve
     }
 }
 
-TEST_OF_EACH(tcp_servers, "answers questions that come in one segment", "[stream]") {
+TEST_OF_EACH(tcp_servers, "answers questions that come in one segment", "[stream][faults][row 2]") {
     Server server(program);
     Connection client(server.address());
     const auto [questions, answers] = pipelined(program);
@@ -76,7 +76,8 @@ TEST_OF_EACH(tcp_servers, "answers questions that come in one segment", "[stream
     check_bytes(server, questions, answers, client.receive(answers.size()));
 }
 
-TEST_OF_EACH(tcp_servers, "answers questions that are cut in two at any place", "[stream]") {
+TEST_OF_EACH(tcp_servers, "answers questions that are cut in two at any place",
+             "[stream][faults][row 3]") {
     Server server(program);
     const auto [questions, answers] = pipelined(program);
     const std::size_t step = 1 + questions.size() / 300; // any place, or 300 of them
@@ -91,7 +92,7 @@ TEST_OF_EACH(tcp_servers, "answers questions that are cut in two at any place", 
     }
 }
 
-TEST_OF_EACH(tcp_servers, "answers questions that come byte by byte", "[stream]") {
+TEST_OF_EACH(tcp_servers, "answers questions that come byte by byte", "[stream][faults][row 1]") {
     Server server(program);
     Connection client(server.address());
     const auto [questions, answers] = pipelined(program);
@@ -103,7 +104,7 @@ TEST_OF_EACH(tcp_servers, "answers questions that come byte by byte", "[stream]"
 }
 
 TEST_OF_EACH(tcp_servers, "answers all that is pipelined before a half-close, in order",
-             "[stream]") {
+             "[stream][faults][row 4]") {
     Server server(program, {"-q"});
     for (const int times : {1, 100, 1000, 10'000}) {
         Connection client(server.address());
@@ -113,7 +114,7 @@ TEST_OF_EACH(tcp_servers, "answers all that is pipelined before a half-close, in
     }
 }
 
-TEST_OF_EACH(tcp_servers, "gives a slow reader every byte", "[stream]") {
+TEST_OF_EACH(tcp_servers, "gives a slow reader every byte", "[stream][faults][row 6]") {
     Server server(program, {"-q"});
     Connection client(server.address(), 4096);
     const auto [questions, answers] = pipelined_bytes(program, 4'000'000);
@@ -144,7 +145,7 @@ TEST_OF_EACH(zen_tcp_servers, "hangs up on an unrecognized question, after the a
 }
 
 TEST_OF_EACH(zen_tcp_servers, "loses no answer when junk follows an unrecognized question",
-             "[unrecognized]") {
+             "[unrecognized][faults][row 5]") {
     Server server(program);
     const std::string sent = question + question + "What?" + std::string(200'000, 'j');
     for (int i = 0; i < 100; ++i) {
@@ -166,7 +167,8 @@ TEST_OF_EACH(zen_tcp_servers, "hangs up on a question that is too long", "[hosti
                   "Unrecognized question from ");
 }
 
-TEST_OF_EACH(zen_tcp_servers, "keeps nothing of a stream without an end", "[hostile]") {
+TEST_OF_EACH(zen_tcp_servers, "keeps nothing of a stream without an end",
+             "[hostile][faults][row 18]") {
     Server server(program);
     Connection client(server.address());
     const long before = peak_memory(server.pid());
@@ -190,14 +192,16 @@ TEST_OF_EACH(zen_tcp_servers, "logs the end of file in mid-question", "[stream]"
     CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
 }
 
-TEST_OF_EACH(zen_tcp_servers, "shows escaped what a client sends", "[hostile]") {
+TEST_OF_EACH(zen_tcp_servers, "shows escaped what a client sends",
+             "[hostile][faults][row 21][row 22]") {
     Server server(program);
     const std::string sent = std::string("\x1b[2J\xff\xc3\xa9") + '\0' + "\r\nServer stopped?";
     check_hung_up(server, sent, "", "Unrecognized question from ");
     CHECK_PROGRAM(server, server.wait_for(": \\x1b[2J\\xff\\xc3\\xa9\\x00\\r\\nServer stopped?\n"));
 }
 
-TEST_OF_EACH(tcp_servers, "survives clients that reset the connection", "[hostile]") {
+TEST_OF_EACH(tcp_servers, "survives clients that reset the connection",
+             "[hostile][faults][row 7][row 8]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
     for (int i = 0; i < 20; ++i) {
@@ -215,7 +219,7 @@ TEST_OF_EACH(tcp_servers, "survives clients that reset the connection", "[hostil
     check_alive(server);
 }
 
-TEST_OF_EACH(tcp_servers, "survives clients that ask and do not read", "[hostile]") {
+TEST_OF_EACH(tcp_servers, "survives clients that ask and do not read", "[hostile][faults][row 9]") {
     Server server(program);
     for (int i = 0; i < 30; ++i) {
         Connection client(server.address());
@@ -225,7 +229,7 @@ TEST_OF_EACH(tcp_servers, "survives clients that ask and do not read", "[hostile
 }
 
 TEST_OF_EACH(tcp_servers, "survives connections that are reset before they are accepted",
-             "[hostile]") {
+             "[hostile][faults][row 10]") {
     Server server(program);
     server.signal(SIGSTOP);
     for (int i = 0; i < 3; ++i) Connection(server.address()).reset();
@@ -233,7 +237,7 @@ TEST_OF_EACH(tcp_servers, "survives connections that are reset before they are a
     check_alive(server);
 }
 
-TEST_OF_EACH(tcp_servers, "survives urgent data", "[hostile]") {
+TEST_OF_EACH(tcp_servers, "survives urgent data", "[hostile][faults][row 13]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
     Connection client(server.address());
@@ -242,7 +246,8 @@ TEST_OF_EACH(tcp_servers, "survives urgent data", "[hostile]") {
     check_alive(server);
 }
 
-TEST_OF_EACH(tcp_servers, "goes on where it was stopped in mid-conversation", "[signals]") {
+TEST_OF_EACH(tcp_servers, "goes on where it was stopped in mid-conversation",
+             "[signals][faults][row 29]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
     Connection client(server.address());
@@ -252,7 +257,7 @@ TEST_OF_EACH(tcp_servers, "goes on where it was stopped in mid-conversation", "[
     check_bytes(server, asked, answered, client.exchange(asked.substr(5)));
 }
 
-TEST_OF_EACH(tcp_servers, "answers a storm of clients", "[storm]") {
+TEST_OF_EACH(tcp_servers, "answers a storm of clients", "[storm][faults][row 14]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program, {"-q"});
     for (int round = 0; round < 10; ++round) {
@@ -281,7 +286,7 @@ TEST_OF_EACH(tcp_servers, "leaves no descriptor behind", "[leaks]") {
 }
 
 TEST_OF_EACH(tcp_servers, "pauses when it runs out of descriptors, says so once, and goes on",
-             "[limits]") {
+             "[limits][faults][row 15]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
     rlimit none = {}, enough = {};
@@ -307,7 +312,8 @@ TEST_OF_EACH(tcp_servers, "pauses when it runs out of descriptors, says so once,
     CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
 }
 
-TEST_OF_EACH(servers_with_time_limit, "gives up on a silent client", "[time limit]") {
+TEST_OF_EACH(servers_with_time_limit, "gives up on a silent client",
+             "[time limit][faults][row 23]") {
     Server server(program, {"-t", "1"});
     Connection client(server.address());
     CHECK_PROGRAM(server, client.send("Simple is"));
@@ -318,7 +324,8 @@ TEST_OF_EACH(servers_with_time_limit, "gives up on a silent client", "[time limi
     check_alive(server);
 }
 
-TEST_OF_EACH(servers_with_time_limit, "gives up on a client that never reads", "[time limit]") {
+TEST_OF_EACH(servers_with_time_limit, "gives up on a client that never reads",
+             "[time limit][faults][row 23]") {
     Server server(program, {"-q", "-t", "1"});
     Connection client(server.address(), 4096);
     client.send(repeat(three_questions, 300'000),

@@ -58,7 +58,7 @@ TEST_OF_EACH(udp_servers, "answers many clients, each its own question", "[conve
 }
 
 TEST_OF_EACH(udp_servers, "sends nothing for an unrecognized question, and logs it",
-             "[unrecognized]") {
+             "[unrecognized][faults][row 34]") {
     Server server(program);
     for (const std::string &sent :
          {std::string("Ugly is better than?"), std::string("beautiful is better than?"),
@@ -67,7 +67,8 @@ TEST_OF_EACH(udp_servers, "sends nothing for an unrecognized question, and logs 
         check_ignored(server, sent, "Unrecognized question from ");
 }
 
-TEST_OF_EACH(udp_servers, "ignores a datagram of more than 1024 bytes", "[hostile]") {
+TEST_OF_EACH(udp_servers, "ignores a datagram of more than 1024 bytes",
+             "[hostile][faults][row 34]") {
     Server server(program);
     for (const std::string &sent :
          {std::string(1025, 'x'), question + std::string(1025 - question.size(), ' '),
@@ -79,13 +80,15 @@ TEST_OF_EACH(udp_servers, "ignores a datagram of more than 1024 bytes", "[hostil
     check_bytes(server, longest, answer, client.receive().bytes);
 }
 
-TEST_OF_EACH(udp_servers, "shows escaped what a client sends", "[hostile]") {
+TEST_OF_EACH(udp_servers, "shows escaped what a client sends",
+             "[hostile][faults][row 21][row 22]") {
     Server server(program);
     check_ignored(server, "\x1b[2J\r\nServer stopped", "Unrecognized question from ");
     CHECK_PROGRAM(server, server.wait_for(": \\x1b[2J\\r\\nServer stopped\n"));
 }
 
-TEST_OF_EACH(udp_servers, "survives clients that are gone when the answer comes", "[hostile]") {
+TEST_OF_EACH(udp_servers, "survives clients that are gone when the answer comes",
+             "[hostile][faults][row 37]") {
     Server server(program);
     for (int i = 0; i < 50; ++i) Datagrams().send_to(server.address(), question);
     check_ignored(server, "What?", "Unrecognized question from ");

@@ -29,8 +29,10 @@ zen::Descriptor open_socket(const zen::Options &options) {
 
 // Sends a datagram. One that the kernel has no room for is lost, as it may be on its way as well.
 void send_back(int server, zen::Address &client, std::string_view bytes) {
-    if (sendto(server, bytes.data(), bytes.size(), 0, client.get(), client.size) >= 0)
-        zen::log("Sent to ", client, ": ", bytes);
+    ssize_t sent = -1;
+    do sent = sendto(server, bytes.data(), bytes.size(), 0, client.get(), client.size);
+    while (sent < 0 && zen::interrupted());
+    if (sent >= 0) zen::log("Sent to ", client, ": ", bytes);
     else zen::log("Cannot send to ", client, ": ", std::strerror(errno));
 }
 

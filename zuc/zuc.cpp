@@ -26,8 +26,10 @@ std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::
         if (!server) continue;
         // This sends nothing. It makes the kernel drop what comes from any other address, and
         // report when the host says that nobody has the port (ECONNREFUSED).
-        if (connect(server.get(), address->ai_addr, address->ai_addrlen) == 0)
-            servers.push_back(std::move(server));
+        int failed = -1;
+        do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
+        while (failed && zen::interrupted());
+        if (!failed) servers.push_back(std::move(server));
     }
     if (servers.empty()) zen::fail("cannot connect to " + name);
     return servers;

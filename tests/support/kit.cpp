@@ -1,8 +1,11 @@
 #include "kit.h"
+#include "procfs.h"
 
+#include <filesystem>
 #include <stdexcept>
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace test {
 
@@ -146,6 +149,66 @@ void check_alive(Server &server) {
     const auto [questions, answers] = pipelined(server.program());
     check_bytes(server, questions, answers, client.exchange(questions));
     CHECK_PROGRAM(server, client.ended());
+}
+
+std::string ask(const Program &program, const Endpoint &server, std::string_view question) {
+    if (is_tcp_server(program)) return Connection(server).exchange(question);
+    Datagrams client(server.host);
+    client.send_to(server, question);
+    return client.receive().bytes;
+}
+
+void check_answers(const Program &program, Process &server, const Endpoint &address) {
+    for (const auto &[question, answer] : exchanges(program))
+        check_bytes(server, question, answer, ask(program, address, question));
+}
+
+Live::Live(Server &server) : server_(server) {
+    check_answers(server.program(), server, server.address()); // now it has all that it keeps
+    CHECK(eventually([&] { return children(server.pid()).empty(); }));
+    descriptors_ = descriptor_count(server.pid());
+    threads_ = thread_count(server.pid());
+    children_ = children(server.pid()).size();
+}
+
+void Live::check() {
+    const pid_t pid = server_.pid();
+    check_answers(server_.program(), server_, server_.address());
+    CHECK_PROGRAM(server_, eventually([&] { return descriptor_count(pid) <= descriptors_; }));
+    CHECK_PROGRAM(server_, eventually([&] { return thread_count(pid) <= threads_; }));
+    CHECK_PROGRAM(server_, eventually([&] { return children(pid).size() <= children_; }));
+    const Milliseconds used = processor_time(pid);
+    CHECK_PROGRAM(server_, !server_.wait_exit(Milliseconds(200), false)); // a silence
+    CHECK_PROGRAM(server_, processor_time(pid) - used <= Milliseconds(30));
+}
+
+bool needs_root(std::string_view tool) {
+    if (geteuid() == 0 && (tool.empty() || std::filesystem::exists(tool))) return true;
+    WARN("not run: needs root " << (tool.empty() ? "" : "and ") << tool);
+    return false;
+}
+
+bool needs_strace() {
+    if (std::filesystem::exists("/usr/bin/strace")) {
+        Process trial({"/usr/bin/strace", "-o", "/dev/null", "/bin/true"});
+        const auto status = trial.wait_exit();
+        if (status && *status == 0) return true;
+    }
+    WARN("not run: needs strace, and the right to use it, which a container may not give");
+    return false;
+}
+
+std::vector<std::string> injecting(std::initializer_list<std::string> injections) {
+    // -D: strace is the child, so that signals go to the server.
+    std::vector<std::string> all = {"/usr/bin/strace", "-D", "-f", "-qq", "-o", "/dev/null"};
+    std::string traced;
+    for (const std::string &injection : injections) {
+        all.insert(all.end(), {"-e", "inject=" + injection});
+        traced += (traced.empty() ? "" : ",") + injection.substr(0, injection.find(':'));
+    }
+    // Leaks cannot be looked for in a process that is traced.
+    all.insert(all.end(), {"-e", "trace=" + traced, "/usr/bin/env", "ASAN_OPTIONS=detect_leaks=0"});
+    return all;
 }
 
 void check_succeeds(Client &client, const std::string &output) {

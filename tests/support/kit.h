@@ -136,6 +136,32 @@ void check_stops(Server &server, int signal);
 /// Checks that a fresh client of a TCP server is answered.
 void check_alive(Server &server);
 
+/// Asks one question over either transport, as a fresh client. Empty: no answer came.
+std::string ask(const Program &program, const Endpoint &server, std::string_view question);
+
+/// Asks each question of exchanges() so.
+void check_answers(const Program &program, Process &server, const Endpoint &address);
+
+/// That a server is as it was before the test did to it what it did: the same process, which
+/// answers; no more descriptors, threads and children; no processor time while nobody asks.
+class Live {
+  public:
+    explicit Live(Server &server); ///< The server is ready, and nobody asks it.
+    void check();
+
+  private:
+    Server &server_;
+    std::size_t descriptors_, threads_, children_;
+};
+
+/// What a test needs beside the kit: if it is not there, says so, and the test is to return.
+bool needs_root(std::string_view tool = {}); ///< and, it may be, a program: "/usr/bin/setpriv"
+bool needs_strace();
+
+/// The command that starts a server in which system calls fail as `injection` says, see strace:
+/// {"accept,accept4:error=ECONNABORTED:when=2"}.
+std::vector<std::string> injecting(std::initializer_list<std::string> injections);
+
 /// Checks that a client ends with status 0 and has printed `output`, and nothing on standard error.
 void check_succeeds(Client &client, const std::string &output);
 

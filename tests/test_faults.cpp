@@ -1,0 +1,368 @@
+// What programs survive beside what is tested elsewhere: system calls that fail, packets that no
+// socket sends, a network that loses. Some of it needs root or strace; without, it says "not run".
+#include "support/kit.h"
+#include "support/procfs.h"
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include <arpa/inet.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <sys/wait.h>
+
+using namespace test;
+
+namespace {
+
+const std::string question(zen[0].first), answer(zen[0].second);
+
+// The calls in which programs of the kit may sleep. Those with ? are not there on every processor.
+const std::string sleeping_calls = "accept,accept4,recvfrom,sendto,connect,?poll,ppoll,pselect6,"
+                                   "epoll_pwait";
+
+void check_three_answers(Client &client) {
+    const auto status = client.wait_exit();
+    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    const std::string output = client.standard_output();
+    for (const auto &[asked, answered] : zen)
+        CHECK_PROGRAM(client, output.find("Sent: " + std::string(asked) + "\nReceived: " +
+                                          std::string(answered) + "\n") != output.npos);
+}
+
+} // namespace
+
+// ---- System calls that fail
+
+TEST_OF_EACH(tcp_servers, "goes on when a connection is gone before accept returns",
+             "[faults][row 11]") {
+    if (!needs_strace()) return;
+    Server server(injecting({"accept,accept4:error=ECONNABORTED:when=2+2"}), program);
+    Live live(server);
+    for (int i = 0; i < 5; ++i) check_alive(server);
+    live.check();
+}
+
+TEST_OF_EACH(servers, "makes a call again that a signal interrupted", "[faults][row 12]") {
+    if (!needs_strace()) return;
+    Server server(injecting({sleeping_calls + ":error=EINTR:when=1+3"}), program);
+    Live live(server);
+    for (int i = 0; i < 5; ++i) check_answers(program, server, server.address());
+    live.check();
+}
+
+TEST_OF_EACH(client_programs, "makes a call again that a signal interrupted", "[faults][row 12]") {
+    if (!needs_strace()) return;
+    for (const Program &server_program : servers) {
+        if (&client_of(server_program) != &named(program.name)) continue;
+        Server server(server_program);
+        std::vector<std::string> all = injecting({sleeping_calls + ":error=EINTR:when=1+2"});
+        for (const std::string &argument :
+             command(program, {"127.0.0.1", std::to_string(server.address().port)}))
+            all.push_back(argument);
+        Process client(all);
+        const auto status = client.wait_exit();
+        CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+        CHECK_PROGRAM(client, client.standard_error().empty());
+        break;
+    }
+}
+
+TEST_OF_EACH(udp_servers, "goes on when receiving or sending fails", "[faults][row 36]") {
+    if (!needs_strace()) return;
+    for (const std::string failing : {"recvfrom:error=EAGAIN", "recvfrom:error=ECONNREFUSED",
+                                      "sendto:error=ENOBUFS", "sendto:error=EPERM"}) {
+        Server server(injecting({failing + ":when=3+4"}), program);
+        int answered = 0; // of 20 questions, those whose answer could be sent
+        for (int i = 0; i < 20; ++i) {
+            Datagrams client;
+            client.send_to(server.address(), question);
+            const bool may_be_lost = failing[0] == 's';
+            const auto datagram = client.receive(may_be_lost ? Milliseconds(200) : patience);
+            if (datagram.arrived) check_bytes(server, question, answer, datagram.bytes);
+            answered += datagram.arrived;
+        }
+        INFO(failing << ", " << answered << " answered");
+        CHECK(answered >= (failing[0] == 's' ? 10 : 20));
+        const Milliseconds used = processor_time(server.pid());
+        CHECK_PROGRAM(server, !server.wait_exit(Milliseconds(200), false));
+        CHECK_PROGRAM(server, processor_time(server.pid()) - used <= Milliseconds(30));
+        server.signal(SIGTERM);
+        const auto status = server.wait_exit();
+        CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    }
+}
+
+// A thread or a process for each client, any number of them.
+constexpr bool is_unlimited(const Program &program) {
+    return program.path == "sszt/sszt" || is_framing_server(program);
+}
+constexpr auto unlimited_servers = select<is_unlimited>();
+
+TEST_OF_EACH(unlimited_servers, "refuses a client for which nothing can be started",
+             "[faults][row 24][row 25]") {
+    if (sanitized || !needs_strace()) return; // a sanitizer starts threads of its own
+    Server server(injecting({"clone,clone3:error=EAGAIN:when=1..3"}), program);
+    const std::string what = program.option.empty() ? "thread" : "process";
+    for (int i = 0; i < 3; ++i) {
+        Connection client(server.address());
+        CHECK_PROGRAM(server, client.receive_all().empty());
+        CHECK_PROGRAM(server, client.ended() || client.was_reset());
+        CHECK_PROGRAM(server,
+                      server.wait_for("Cannot start a " + what + " for " + client.local().name() +
+                                      ": Resource temporarily unavailable\n"));
+    }
+    Live live(server);
+    live.check();
+}
+
+constexpr bool is_datagram_framework(const Program &program) { return program.path == "sszu/sszu"; }
+constexpr auto both_sszu = select<is_datagram_framework>();
+
+TEST_OF_EACH(both_sszu, "drops a datagram for which nothing can be started",
+             "[faults][row 24][row 25]") {
+    if (sanitized || !needs_strace()) return;
+    Server server(injecting({"clone,clone3:error=EAGAIN:when=1..3"}), program);
+    const std::string what = program.option.empty() ? "thread" : "process";
+    for (int i = 0; i < 3; ++i) {
+        Datagrams client;
+        client.send_to(server.address(), question);
+        CHECK_PROGRAM(server,
+                      server.wait_for("Cannot start a " + what + " for " + client.local().name() +
+                                      ": Resource temporarily unavailable\n"));
+    }
+    Live live(server);
+    live.check();
+}
+
+TEST_CASE("mzts, mzus: serve with the workers that could be started",
+          "[mzts][mzus][faults][row 24]") {
+    if (sanitized || !needs_strace()) return;
+    for (const char *name : {"mzts", "mzus"}) {
+        Server server(injecting({"clone,clone3:error=EAGAIN:when=3"}), named(name));
+        CHECK(server.standard_error() ==
+              std::string(name) + ": cannot start all workers: Resource temporarily unavailable\n");
+        CHECK(thread_count(server.pid()) == 3);
+        Live live(server);
+        live.check();
+    }
+}
+
+// ---- The command line and the standard descriptors
+
+TEST_OF_EACH(servers, "says that an ordinary user may not use a privileged port",
+             "[faults][row 33]") {
+    std::ifstream file("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    int first_unprivileged = 1024;
+    file >> first_unprivileged;
+    if (first_unprivileged <= 999) {
+        WARN("not run: here, no port is privileged");
+        return;
+    }
+    std::vector<std::string> all = command(program, {"127.0.0.1", "999"});
+    if (geteuid() == 0) {
+        if (!needs_root("/usr/bin/setpriv")) return;
+        // It need not be another user: without its capabilities, root is an ordinary one.
+        all.insert(all.begin(), {"/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"});
+    }
+    Process server(all);
+    const auto status = server.wait_exit();
+    CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    CHECK_PROGRAM(server, server.standard_output().empty());
+    const std::string what = is_tcp_server(program) ? ": cannot listen on " : ": cannot bind to ";
+    CHECK(server.standard_error() == program.file() + what + "127.0.0.1:999: Permission denied\n");
+}
+
+TEST_OF_EACH(client_programs,
+             "sends nothing but questions when its standard descriptors are closed",
+             "[faults][row 32]") {
+    for (const Program &server_program : servers) {
+        if (&client_of(server_program) != &named(program.name)) continue;
+        Server server(server_program);
+        std::vector<std::string> all = {"/bin/sh", "-c", "exec \"$@\" <&- >&- 2>&-", "sh"};
+        for (const std::string &argument :
+             command(program, {"127.0.0.1", std::to_string(server.address().port)}))
+            all.push_back(argument);
+        Process client(all);
+        const auto status = client.wait_exit();
+        CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+        // Anything else that came would have been logged.
+        server.signal(SIGTERM);
+        CHECK_PROGRAM(server, server.wait_exit().has_value());
+        for (const char *bad : {"Unrecognized", "too long", "mid-"})
+            CHECK_PROGRAM(server, server.standard_output().find(bad) == std::string::npos);
+        break;
+    }
+}
+
+// ---- Silent clients
+
+constexpr bool has_no_pool(const Program &program) {
+    return is_concurrent_tcp_server(program) && !program.has('w') && program.option != "-f";
+}
+constexpr auto servers_without_pool = select<has_no_pool>();
+
+TEST_OF_EACH(servers_without_pool, "answers others while 200 clients are silent",
+             "[faults][row 23]") {
+    Server server(program, {"-q"});
+    Live live(server);
+    {
+        std::vector<Connection> silent;
+        for (int i = 0; i < 200; ++i) {
+            silent.emplace_back(server.address());
+            CHECK_PROGRAM(server, silent.back().send(exchanges(program)[0].question.substr(0, 3)));
+        }
+        for (int i = 0; i < 5; ++i) check_alive(server);
+    }
+    live.check();
+}
+
+constexpr bool is_concurrent_with_time_limit(const Program &program) {
+    return is_server_with_time_limit(program) && is_concurrent_tcp_server(program);
+}
+constexpr auto concurrent_servers_with_time_limit = select<is_concurrent_with_time_limit>();
+
+TEST_OF_EACH(concurrent_servers_with_time_limit, "closes all silent clients at the time limit",
+             "[faults][row 23]") {
+    Server server(program, {"-q", "-t", "1"});
+    Live live(server);
+    std::vector<Connection> silent;
+    for (int i = 0; i < 60; ++i) silent.emplace_back(server.address()); // more than workers
+    if (program.has('w')) CHECK(thread_count(server.pid()) <= 33 + sanitizer_threads);
+    for (Connection &client : silent) {
+        CHECK_PROGRAM(server, client.receive_all().empty());
+        CHECK_PROGRAM(server, client.ended());
+    }
+    live.check();
+}
+
+// ---- Datagrams
+
+TEST_OF_EACH(udp_servers, "goes on where it was stopped", "[faults][row 29]") {
+    Server server(program);
+    Datagrams client;
+    server.signal(SIGSTOP);
+    client.send_to(server.address(), question);
+    stop_and_continue(server.pid());
+    check_bytes(server, question, answer, client.receive().bytes);
+}
+
+// A UDP datagram as the kernel would send it from `source`, port 0 included.
+void send_forged(const std::string &source, std::uint16_t source_port, const Endpoint &server,
+                 std::string_view bytes) {
+    struct {
+        iphdr ip = {};
+        udphdr udp = {};
+        char bytes[64] = {};
+    } packet;
+    packet.ip.version = 4;
+    packet.ip.ihl = 5;
+    packet.ip.ttl = 64;
+    packet.ip.protocol = IPPROTO_UDP;
+    packet.ip.saddr = inet_addr(source.c_str());
+    packet.ip.daddr = inet_addr(server.host.c_str());
+    packet.udp.source = htons(source_port);
+    packet.udp.dest = htons(server.port);
+    packet.udp.len = htons(static_cast<std::uint16_t>(sizeof packet.udp + bytes.size()));
+    bytes.copy(packet.bytes, sizeof packet.bytes); // the checksums: IP's by the kernel, no other
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = packet.ip.daddr;
+    const std::size_t size = sizeof packet.ip + sizeof packet.udp + bytes.size();
+    const int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    CHECK(sendto(raw, &packet, size, 0, reinterpret_cast<sockaddr *>(&to), sizeof to) ==
+          static_cast<ssize_t>(size));
+    close(raw);
+}
+
+TEST_OF_EACH(udp_servers, "survives datagrams whose sender is forged", "[faults][row 35]") {
+    if (!needs_root()) return;
+    Server server(program);
+    Live live(server);
+    for (int i = 0; i < 10; ++i) {
+        send_forged("127.0.0.1", 0, server.address(), question);
+        send_forged("127.255.255.255", 9, server.address(), question);
+        send_forged("255.255.255.255", 9, server.address(), question);
+        send_forged("0.0.0.0", 9, server.address(), question);
+    }
+    CHECK_PROGRAM(server, server.wait_for("127.0.0.1:0"));
+    live.check();
+}
+
+TEST_CASE("zuc: gets its answers, or gives up, where three datagrams in ten are lost",
+          "[zuc][faults][row 40]") {
+    Datagrams server;
+    std::mt19937 random(40);
+    const auto lost = [&] { return std::uniform_int_distribution<>(1, 10)(random) <= 3; };
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 20; ++i)
+        clients.push_back(std::make_unique<Client>(named("zuc"), server.local()));
+    const auto all_ended = [&] {
+        for (const auto &client : clients)
+            if (!client->wait_exit(Milliseconds(0))) return false;
+        return true;
+    };
+    for (const auto start = std::chrono::steady_clock::now();
+         !all_ended() && std::chrono::steady_clock::now() - start < 3 * patience;) {
+        const auto datagram = server.receive(Milliseconds(100));
+        if (!datagram.arrived || lost()) continue;
+        for (const auto &[asked, answered] : zen)
+            if (datagram.bytes == asked && !lost()) server.send_to(datagram.sender, answered);
+    }
+    int answered = 0;
+    for (const auto &client : clients) {
+        const auto status = client->wait_exit(Milliseconds(0));
+        CHECK_PROGRAM(*client, status.has_value());
+        if (status && *status == 0) {
+            check_three_answers(*client);
+            ++answered;
+        } else
+            check_fails(*client,
+                        "zuc: no answer from " + server.local().name() + ": Connection timed out");
+    }
+    CHECK(answered >= 10);
+}
+
+TEST_OF_EACH(client_programs, "shows escaped any byte the server sends",
+             "[faults][row 21][row 22]") {
+    const std::string bad = std::string("\x1b[2J\0\xff\xc3\xa9\r", 10);
+    const std::string shown_bad = "\\x1b[2J\\x00\\xff\\xc3\\xa9\\r";
+    const auto check = [&](Client &client) {
+        CHECK_PROGRAM(client, client.wait_for(shown_bad));
+        CHECK_PROGRAM(client, client.standard_output().find('\x1b') == std::string::npos);
+    };
+    if (program.kind == Kind::udp_client) {
+        Datagrams server;
+        Client client(program, server.local(), {"-t", "1"});
+        server.send_to(server.receive().sender, bad + ".");
+        return check(client);
+    }
+    Listener listener;
+    Client client(program, listener.local(), {"-t", "1"});
+    Connection server = listener.accept();
+    const std::string message = program.port == "8888"   ? std::string("\0\0\0\x0a", 4) + bad
+                                : program.port == "8889" ? bad + "\n"
+                                : program.port == "8890" ? bad + std::string(1014, ' ')
+                                                         : bad + ".";
+    CHECK_PROGRAM(client, server.dribble(message));
+    check(client);
+}
+
+TEST_OF_EACH(tcp_clients, "takes little memory whatever the server sends", "[faults][row 43]") {
+    if (sanitized) return; // a sanitizer needs more address space than this test allows
+    Listener listener;
+    std::vector<std::string> all = {"/bin/sh", "-c", "ulimit -v 32768; exec \"$@\"", "sh"};
+    for (const std::string &argument :
+         command(program, {"127.0.0.1", std::to_string(listener.local().port)}))
+        all.push_back(argument);
+    Process client(all);
+    Connection server = listener.accept();
+    if (program.name == "abc") CHECK_PROGRAM(client, server.send("\xff\xff\xff\xff"));
+    server.send(std::string(256'000'000, 'x')); // until it has closed
+    const auto status = client.wait_exit();
+    CHECK_PROGRAM(client, status && WIFEXITED(*status));
+    const std::string said = client.standard_error() + client.standard_output();
+    const char *expected = program.name == "afc" ? "Received response: xxx" : " too long from ";
+    CHECK_PROGRAM(client, said.find(expected) != said.npos);
+}
