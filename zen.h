@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,6 +21,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -122,6 +124,7 @@ inline std::string printable(const Address &address) {
 }
 
 inline bool quiet = false;                  // -q
+inline std::mutex log_mutex;                // of the threads that print
 inline std::atomic<bool> stopping = false;  // SIGINT or SIGTERM has come
 inline const sigset_t *wait_mask = nullptr; // of an event loop's wait, see block_signals
 
@@ -158,9 +161,15 @@ inline bool output_ready() {
     return !stopping;
 }
 
-/// Prints a line for an event, unless it is not to be seen (-q) or the server is about to stop.
-template <class... Parts> void log(const Parts &...parts) {
-    if (!quiet && output_ready()) print(parts...);
+/// Prints a line for an event, unless it is not to be seen (-q) or the server is about to stop. It
+/// has at most PIPE_BUF bytes: so a pipe that is ready takes all of it, and no other line between.
+template <class... Parts> void log(const Parts &...parts) try {
+    if (quiet) return;
+    std::string line = (printable(parts) + ...);
+    if (line.size() >= PIPE_BUF) line.replace(PIPE_BUF - 4, line.npos, "...");
+    const std::lock_guard lock(log_mutex);
+    if (output_ready()) print(line);
+} catch (const std::bad_alloc &) {
 }
 
 /// Throws "what: why", where why is the errno of the call that failed. EAGAIN is what a blocking

@@ -8,8 +8,6 @@
 
 #include "frames.h"
 
-#include <poll.h>
-
 constexpr zen::Program program = {"abc", "TCP client that sends a frame with a length prefix.",
                                   "+:ht:m:", "./framing/abc -m Hello 127.0.0.1 8000", "8888"};
 
@@ -19,13 +17,14 @@ zen::Descriptor open_connection(const zen::Options &options, const std::string &
     for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_STREAM, 0));
         if (!server) continue;
-        const timeval limit = {options.timeout, 0}; // of connect and of send; 0 = none
+        const timeval limit = {options.timeout, 0}; // of each connect, send and recv; 0 = none
         setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+        setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         int failed = -1;
         do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
         while (failed && zen::interrupted());
         if (!failed) return server;
-        if (errno == EINPROGRESS) errno = ETIMEDOUT; // so connect says that its limit has passed
+        if (errno == EINPROGRESS || errno == EALREADY) errno = ETIMEDOUT; // its limit has passed
     }
     zen::fail("cannot connect to " + name);
 }
@@ -39,18 +38,13 @@ void send_all(int server, const std::string &name, std::string_view bytes) {
     }
 }
 
-// Receives the response, however it was cut.
-std::string receive_frame(int server, const std::string &name, int timeout) {
-    const zen::Deadline deadline(timeout); // for all of it: the bytes may come one by one
+// Receives a frame, however it was cut.
+std::string receive_frame(int server, const std::string &name) {
     framing::Frames frames = framing::prefixed_frames();
     char buffer[16384];
     while (true) {
         if (const auto frame = frames.next()) return std::string(*frame);
         if (frames.too_long()) throw std::runtime_error("response too long from " + name);
-        pollfd source = {server, POLLIN, 0};
-        const int ready = poll(&source, 1, deadline.left());
-        if (ready == 0) zen::fail("no response from " + name, ETIMEDOUT);
-        if (ready < 0) continue; // interrupted
         const ssize_t size = recv(server, buffer, sizeof buffer, 0);
         if (size > 0) frames.feed({buffer, static_cast<std::size_t>(size)});
         else if (size == 0)
@@ -66,10 +60,10 @@ int main(int argc, char *argv[]) {
         const std::string request = framing::prefixed(options.message);
         const zen::Descriptor server = open_connection(options, name);
         send_all(server.get(), name, request);
-        const std::string response = receive_frame(server.get(), name, options.timeout);
-        zen::print("Received response: ", framing::message_of_prefixed(response));
+        const std::string frame = receive_frame(server.get(), name);
+        zen::print("Received response: ", framing::message_of_prefixed(frame));
         return 0;
-    } catch (const std::invalid_argument &error) {
+    } catch (const std::invalid_argument &error) { // no frame can carry the message
         zen::usage_error(program, error.what());
     } catch (const std::exception &error) {
         return zen::report(program, error);

@@ -4,7 +4,7 @@
 //
 // Run:        ./framing/abs          in one terminal (127.0.0.1, port 8888; -h tells the options)
 //             ./framing/abc          in others, as many as you like
-// Simplified: a silent client keeps its thread for as long as it likes.
+// Simplified: a client that is silent, or does not read, keeps its thread for as long as it likes.
 // See also:   frames.h (the frames), ads (frames with a delimiter), afs (of fixed length), sszt and
 //             socketserver.h (the framework that accepts and starts the threads).
 
@@ -61,7 +61,7 @@ int main(int argc, char *argv[]) {
         zen::stop_on_signals();
         zen::print("TCP server started at ", server.server_address());
         server.serve_forever();
-        server.server_close();
+        server.server_close(); // also those that are still open
         if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {

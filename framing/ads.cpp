@@ -3,7 +3,7 @@
 //
 // Run:        ./framing/ads          in one terminal (127.0.0.1, port 8889; -h tells the options)
 //             ./framing/adc          in others, as many as you like
-// Simplified: a silent client keeps its thread for as long as it likes.
+// Simplified: a client that is silent, or does not read, keeps its thread for as long as it likes.
 // See also:   frames.h (the frames), abs (frames with a length), afs (of fixed length), sszt and
 //             socketserver.h (the framework that accepts and starts the threads).
 
@@ -41,7 +41,8 @@ class EchoHandler : public socketserver::BaseRequestHandler {
             zen::log("Received message: ", framing::excerpt(message));
             socketserver::sendall(request->socket, *frame);
         }
-        if (frames.too_long()) zen::log("Frame too long from ", peer);
+        if (frames.too_long()) // all of it has come: there is no header to say so
+            zen::log("Frame too long from ", peer);
         return !frames.too_long();
     }
 
@@ -58,7 +59,7 @@ int main(int argc, char *argv[]) {
         zen::stop_on_signals();
         zen::print("TCP server started at ", server.server_address());
         server.serve_forever();
-        server.server_close();
+        server.server_close(); // also those that are still open
         if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {

@@ -9,18 +9,20 @@
 
 namespace framing {
 
-inline constexpr std::size_t prefix_size = 4, max_prefixed = 1 << 20; // bytes, of a message
-inline constexpr std::size_t max_delimited = 1 << 16;                 // of a frame, \n included
+inline constexpr std::size_t prefix_size = 4;         // bytes, as all of these
+inline constexpr std::size_t max_prefixed = 1 << 20;  // of a message, without its prefix
+inline constexpr std::size_t max_delimited = 1 << 16; // of a frame, its newline included
 inline constexpr std::size_t block_size = 1024;
 
-/// Finds the frames in a byte stream, however the bytes were cut on their way, as zen::Messages
-/// does: feed it what recv brings, then take frames until there is none. It keeps only bytes that
+/// Finds the frames in a byte stream, however the bytes were cut on their way: used as
+/// zen::Messages, but for frames that tell their size at the beginning. It keeps only bytes that
 /// have come: a frame that is announced takes no room.
 class Frames {
   public:
-    /// The size of the frame that `bytes` begin, 0 if its header is not complete yet.
+    /// The size of the frame that `bytes` begin, its header included; 0 while that is not complete.
+    /// It may be 4 + 2^32 - 1, which is too much for a size_t of 32 bits.
     using SizeOf = std::uint64_t (*)(std::string_view bytes);
-    /// `limit` is for the size of a frame with its header.
+    /// A frame has at most `limit` bytes, its header included.
     Frames(SizeOf size_of, std::size_t limit) : size_of_(size_of), limit_(limit) {}
 
     void feed(std::string_view bytes) {
@@ -28,9 +30,10 @@ class Frames {
         text_ += bytes;
     }
 
-    /// The next frame, valid until the next feed. Nothing if it is not complete yet, or too long.
+    /// The next frame, valid until the next call. Nothing if it is not complete yet, or too long.
     std::optional<std::string_view> next() {
         const std::string_view bytes = rest();
+        if (bytes.empty()) release();
         size_ = size_of_(bytes);
         if (size_ == 0 || size_ > limit_ || size_ > bytes.size()) return {};
         begin_ += static_cast<std::size_t>(size_);
@@ -43,6 +46,12 @@ class Frames {
     std::string_view rest() const { return std::string_view(text_).substr(begin_); }
 
   private:
+    // Frees a large buffer that is not in use, as there may be many clients.
+    void release() {
+        if (text_.capacity() > 65'536) std::string().swap(text_);
+        begin_ = std::min(begin_, text_.size());
+    }
+
     SizeOf size_of_;
     std::size_t limit_;
     std::string text_;

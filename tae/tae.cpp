@@ -106,19 +106,19 @@ struct Server {
     std::unordered_map<int, Client> clients = {}; // by descriptor
 
     void serve_forever() {
-        const sigset_t &mask =
-            zen::block_signals(); // let in only by the wait: none comes just before it
+        const sigset_t &mask = zen::block_signals(); // they are let in only by the wait
         const timespec second = {1, 0};
+        watcher.watch(listener.get(), true, false);
         zen::Address own;
         getsockname(listener.get(), own.get(), &own.size); // for port 0, the system has chosen one
         zen::print("TCP server started at ", own);
         while (!zen::stop_requested()) {
-            watcher.watch(listener.get(), !paused, false);
             watcher.wait(paused ? &second : nullptr, mask, [&](int descriptor, bool readable) {
                 if (descriptor == listener.get()) accept_clients();
                 else if (!zen::stop_requested()) serve_client(descriptor, readable);
             });
             if (paused) accept_clients(); // somebody may have left, or a second has passed
+            watcher.watch(listener.get(), !paused, false);
         }
     }
 

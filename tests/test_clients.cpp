@@ -2,6 +2,7 @@
 #include "support/kit.h"
 #include "support/procfs.h"
 
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 using namespace test;
@@ -131,12 +132,28 @@ TEST_OF_EACH(tcp_clients, "gives up on a silent server", "[time limit][faults][r
     Connection rest = listener.accept();
     Client client(program, listener.local(), {"-t", "1"});
     Connection server = listener.accept();
-    // Never silent, never done: if there is a prefix, it announces more.
-    const std::string bytes =
-        (program.name == "abc" ? std::string("\0\0\x10", 3) : "") + std::string(40, 'x');
-    for (std::size_t i = 0; i < bytes.size() && server.send({&bytes[i], 1}); ++i)
-        if (client.wait_exit(Milliseconds(100))) break;
+    CHECK_PROGRAM(client, server.send(exchanges(program)[0].answer.substr(0, 3)));
     check_fails(client, line);
+}
+
+TEST_CASE("zenc: gives up on a server that is never silent and never done", "[zenc][time limit]") {
+    Listener listener;
+    Client client(zenc, listener.local(), {"-t", "1"});
+    Connection server = listener.accept();
+    for (int i = 0; i < 40 && server.send("x"); ++i)
+        if (client.wait_exit(Milliseconds(100))) break;
+    check_fails(client, no(zenc, "answer", listener) + "Connection timed out");
+}
+
+TEST_OF_EACH(tcp_clients, "says that the time is over also when it was stopped meanwhile",
+             "[time limit][signals]") {
+    Listener listener("127.0.0.1", 0);
+    Connection takes_the_place(listener.local());
+    Client client(program, listener.local(), {"-t", "1"});
+    CHECK(eventually([&] { return sleeping_in(client.pid()) == SYS_connect; }));
+    stop_and_continue(client.pid());
+    check_fails(client, std::string(program.name) + ": cannot connect to " +
+                            listener.local().name() + ": Connection timed out");
 }
 
 TEST_OF_EACH(tcp_clients, "gives up on a server whose backlog is full", "[time limit]") {

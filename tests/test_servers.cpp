@@ -3,8 +3,10 @@
 #include "support/procfs.h"
 
 #include <filesystem>
+#include <sstream>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -34,6 +36,41 @@ class RedirectedServer : public Process {
             all.push_back(argument);
         return all;
     }
+};
+
+// A pipe with a name, for a log that nobody reads but the test.
+class Fifo {
+  public:
+    Fifo()
+        : path_(std::filesystem::temp_directory_path() /
+                ("zen-test-log-" + std::to_string(getpid()))) {
+        REQUIRE(mkfifo(path_.c_str(), 0600) == 0);
+        end_ = open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    }
+    ~Fifo() {
+        close(end_);
+        std::filesystem::remove(path_);
+    }
+    Fifo(const Fifo &) = delete;
+    Fifo &operator=(const Fifo &) = delete;
+    std::string path() const { return path_; }
+    int end() const { return end_; }
+    bool is_full() const { // a write to it would wait
+        pollfd pipe_end = {end_, POLLOUT, 0};
+        return poll(&pipe_end, 1, 0) == 0;
+    }
+    /// All that has been written to it since it was made.
+    const std::string &read_all() {
+        char buffer[4096];
+        for (ssize_t size; (size = read(end_, buffer, sizeof buffer)) > 0;)
+            text_.append(buffer, static_cast<std::size_t>(size));
+        return text_;
+    }
+
+  private:
+    std::filesystem::path path_;
+    int end_ = -1;
+    std::string text_;
 };
 
 void check_answers_redirected(const Program &program, const std::string &redirections) {
@@ -162,15 +199,8 @@ TEST_OF_EACH(servers, "serves when the reader of its log goes away", "[output][f
 }
 
 TEST_OF_EACH(servers, "stops on a signal while nobody reads its log", "[output][stop]") {
-    const std::filesystem::path pipe =
-        std::filesystem::temp_directory_path() / ("zen-test-log-" + std::to_string(getpid()));
-    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
-    const int end = open(pipe.c_str(), O_RDWR | O_CLOEXEC); // so that a write to it may wait
-    RedirectedServer server(program, ">" + pipe.string());
-    const auto full = [&] {
-        pollfd pipe_end = {end, POLLOUT, 0};
-        return poll(&pipe_end, 1, 0) == 0;
-    };
+    Fifo log;
+    RedirectedServer server(program, ">" + log.path());
     const Endpoint address = server.address();
     std::vector<Connection> connections;
     Datagrams client;
@@ -183,16 +213,44 @@ TEST_OF_EACH(servers, "stops on a signal while nobody reads its log", "[output][
         }
         if (connections.empty()) client.send_to(address, question);
     };
-    for (int i = 0; i < 2000 && !full(); ++i) {
+    for (int i = 0; i < 2000 && !log.is_full(); ++i) {
         ask();
         if (connections.empty()) client.receive(Milliseconds(100));
     }
-    CHECK(eventually(full));
+    CHECK(eventually([&] { return log.is_full(); }));
     for (int i = 0; i < 100; ++i) ask(); // now a line must wait for room
     server.signal(SIGTERM);
     CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
-    close(end);
-    std::filesystem::remove(pipe);
+}
+
+// What a server logs a long line for: escaped, it is four times as long.
+std::string long_line(const Program &program) {
+    const std::string bytes(1020, '\xff');
+    if (program.port == "8888") return std::string("\0\0\x03\xfc", 4) + bytes;
+    if (program.port == "8889") return bytes + '\n';
+    return bytes + (program.port == "8890" ? std::string(4, '\xff') : "?");
+}
+
+TEST_OF_EACH(servers, "prints no line that a pipe would not take whole", "[output]") {
+    Server server(program);
+    Datagrams client;
+    if (is_tcp_server(program)) ask(program, server.address(), long_line(program));
+    else client.send_to(server.address(), long_line(program));
+    CHECK_PROGRAM(server, server.wait_for("...\n"));
+    std::istringstream log(server.standard_output());
+    for (std::string line; std::getline(log, line);) CHECK_PROGRAM(server, line.size() < PIPE_BUF);
+}
+
+TEST_OF_EACH(tcp_servers, "stops on a signal when a long line fills its log", "[output][stop]") {
+    Fifo log;
+    REQUIRE(fcntl(log.end(), F_SETPIPE_SZ, 4096) >= 4096);
+    RedirectedServer server(program, ">" + log.path());
+    Connection client(server.address());
+    CHECK(eventually([&] { return log.read_all().find("Connected by ") != std::string::npos; }));
+    CHECK_PROGRAM(server, client.send(repeat(long_line(program), 3)));
+    CHECK(eventually([&] { return log.is_full(); }));
+    server.signal(SIGTERM);
+    CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
 }
 
 TEST_OF_EACH(servers, "raises its limit of descriptors to the hard limit", "[limits]") {

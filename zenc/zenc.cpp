@@ -25,7 +25,7 @@ zen::Descriptor open_connection(const zen::Options &options, const std::string &
         do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
         while (failed && zen::interrupted());
         if (!failed) return server;
-        if (errno == EINPROGRESS) errno = ETIMEDOUT; // so connect says that its limit has passed
+        if (errno == EINPROGRESS || errno == EALREADY) errno = ETIMEDOUT; // its limit has passed
     }
     zen::fail("cannot connect to " + name);
 }
