@@ -6,6 +6,7 @@
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens)
 ## make faults       run the tests of what every program survives (as root they are more)
+## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make clean        remove everything that make has built
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
@@ -33,7 +34,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
+.PHONY: all help clean demo test faults fuzz FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -72,7 +73,22 @@ $(BUILD)/tests/run: $(TESTS) $(SUPPORT)
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
 	$(CXX) $(FLAGS) -o $@ $^
 
-test: $(BUILD)/tests/run $(PROGRAMS)
+# ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
+FUZZ := messages printable prefixed delimited padded tas tap tae
+fuzz_source = tests/fuzz/$(if $(filter prefixed delimited padded,$1),frames,$(if \
+                $(filter tas tap tae,$1),connection,$1)).cpp
+fuzz_flags = -DFRAMING=$1 -DSOURCE='"../../$1/$1.cpp"'
+TIME ?= 60
+
+.SECONDEXPANSION:
+$(BUILD)/tests/replay-%: $$(call fuzz_source,%) tests/fuzz/replay.cpp $(BUILD)/flags
+	$(CXX) $(FLAGS) -O0 $(call fuzz_flags,$*) -MMD -MP -MF $@.d -o $@ $(filter %.cpp,$^)
+
+$(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
+	@mkdir -p $(@D)
+	clang++ $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(call fuzz_flags,$*) -o $@ $<
+
+test: $(BUILD)/tests/run $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
 	ZEN_KIT=$(KIT) sh tests/all.sh $<
 
 $(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
@@ -80,6 +96,12 @@ $(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
 
 faults: $(BUILD)/tests/run $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '[faults]'
+
+# New cases go to build/, those that break something to the directory in which make runs.
+fuzz: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
+	@for target in $(FUZZ); do echo "== $$target"; mkdir -p $(BUILD)/corpus/$$target; \
+	    ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tests/fuzz-$$target -max_total_time=$(TIME) -max_len=1000 \
+	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$target tests/corpus/$$target || exit 1; done
 
 demo: $(BUILD)/tests/demo $(PROGRAMS)
 	@ZEN_KIT=$(KIT) $<
