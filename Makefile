@@ -7,6 +7,8 @@
 ## make test-NAME    run the tests of one program (make test-zens)
 ## make faults       run the tests of what every program survives (as root they are more)
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
+## make soak SERVER=tae TIME=600 SEED=1
+##                   a mix of polite and hostile clients for so many seconds, by that seed
 ## make clean        remove everything that make has built
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
@@ -34,7 +36,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
+.PHONY: all help clean demo test faults fuzz soak FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -73,6 +75,9 @@ $(BUILD)/tests/run: $(TESTS) $(SUPPORT)
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
 	$(CXX) $(FLAGS) -o $@ $^
 
+$(BUILD)/tests/soak: $(patsubst %,$(BUILD)/tests/%.o,soak $(addprefix support/,process procfs programs servers sockets))
+	$(CXX) $(FLAGS) -o $@ $^
+
 # ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
 FUZZ := messages printable prefixed delimited padded tas tap tae
 fuzz_source = tests/fuzz/$(if $(filter prefixed delimited padded,$1),frames,$(if \
@@ -102,6 +107,10 @@ fuzz: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
 	@for target in $(FUZZ); do echo "== $$target"; mkdir -p $(BUILD)/corpus/$$target; \
 	    ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tests/fuzz-$$target -max_total_time=$(TIME) -max_len=1000 \
 	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$target tests/corpus/$$target || exit 1; done
+
+SERVER ?= tae
+soak: $(BUILD)/tests/soak $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< '$(SERVER)' $(TIME) $(SEED)
 
 demo: $(BUILD)/tests/demo $(PROGRAMS)
 	@ZEN_KIT=$(KIT) $<

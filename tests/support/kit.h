@@ -3,9 +3,7 @@
 #ifndef ZEN_TESTS_KIT_H
 #define ZEN_TESTS_KIT_H
 
-#include "process.h"
-#include "programs.h"
-#include "sockets.h"
+#include "servers.h"
 
 #include "../catch.h"
 
@@ -72,55 +70,6 @@ inline constexpr auto client_programs = select<is_client>();
 inline constexpr auto tcp_clients = select<is_tcp_client>();
 inline constexpr auto framing_clients = select<is_framing_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();
-
-/// A server, started on a free port of `host` and ready.
-class Server : public Process {
-  public:
-    explicit Server(const Program &program, std::initializer_list<std::string> options = {},
-                    const std::string &host = "127.0.0.1");
-    /// Starts it through another command, which ends with what starts the server: {"/usr/bin/env"}.
-    /// If the row has no path, that command ends with one.
-    Server(std::vector<std::string> prefix, const Program &program);
-    const Program &program() const { return program_; }
-    const std::string &ready_line() const { return ready_line_; }
-    const Endpoint &address() const { return address_; }
-
-  private:
-    void read_ready_line();
-
-    Program program_;
-    std::string ready_line_;
-    Endpoint address_;
-};
-
-/// A client, started on a server's address; `host` takes the place of the one in there.
-class Client : public Process {
-  public:
-    Client(const Program &program, const Endpoint &server,
-           std::initializer_list<std::string> options = {}, const std::string &host = {});
-};
-
-/// The three questions and answers, and their streams over TCP.
-inline constexpr std::pair<std::string_view, std::string_view> zen[] = {
-    {"Beautiful is better than?", "Ugly."},
-    {"Explicit is better than?", "Implicit."},
-    {"Simple is better than?", "Complex."}};
-inline const std::string three_questions =
-    "Beautiful is better than?Explicit is better than?Simple is better than?";
-inline const std::string three_answers = "Ugly.Implicit.Complex.";
-std::string repeat(std::string_view text, int times);
-
-/// What the tests say to a server of that kind, and what it must answer; for a client, to its
-/// server. For the Zen protocol, the three questions; for framing, three frames, the first of which
-/// is what the client sends unless told otherwise.
-struct Exchange {
-    std::string question, answer;
-};
-const std::vector<Exchange> &exchanges(const Program &program);
-/// All of them `times` times over, as one stream.
-Exchange pipelined(const Program &program, int times = 1);
-/// As many of them as make a stream of answers of about `bytes`.
-Exchange pipelined_bytes(const Program &program, std::size_t bytes);
 
 /// `bytes` as they may be shown: escaped, a long run cut in the middle.
 std::string shown(std::string_view bytes);
