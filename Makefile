@@ -9,6 +9,7 @@
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
 ##                   a mix of polite and hostile clients for so many seconds, by that seed
+## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer
 ## make clean        remove everything that make has built
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
@@ -36,7 +37,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
+.PHONY: all help clean demo test faults fuzz soak lint FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -114,6 +115,16 @@ soak: $(BUILD)/tests/soak $(PROGRAMS)
 
 demo: $(BUILD)/tests/demo $(PROGRAMS)
 	@ZEN_KIT=$(KIT) $<
+
+# What g++ 12's analyzer, made for C, says of C++ strings, of new and of what they initialize is wrong.
+ANALYZE := g++ $(FLAGS) -O1 -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-possible-null-dereference \
+           -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
+lint: $(NAMES:%=lint-%)
+$(NAMES:%=lint-%): lint-%: FORCE
+	@echo "== $*"
+	@cppcheck --std=c++20 --enable=warning,performance,portability --error-exitcode=1 -q $(filter %/$*,$(FILES)).cpp
+	@clang-tidy --quiet $(filter %/$*,$(FILES)).cpp -- -std=c++20 -pthread
+	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
 
 help:
 	@sed -n 's/^## //p' Makefile

@@ -236,7 +236,7 @@ class UDPServer : public TCPServer {
     }
     void server_activate() override {}
     RequestPointer get_request() override {
-        const RequestPointer request(new Request{zen::Descriptor(-1), fileno(), {}, ""});
+        RequestPointer request(new Request{zen::Descriptor(-1), fileno(), {}, ""});
         zen::Address &client = request->client_address;
         request->data.resize(max_packet_size);
         const ssize_t size = recvfrom(fileno(), request->data.data(), max_packet_size, MSG_DONTWAIT,
@@ -261,7 +261,7 @@ using UnixDatagramServer = UnixServer<UDPServer>;
 template <class Server> class ThreadingMixIn : public Server {
   public:
     using Server::Server;
-    ~ThreadingMixIn() override { server_close(); }
+    ~ThreadingMixIn() override { ThreadingMixIn::server_close(); }
     void process_request(const RequestPointer &request) override {
         service_actions();
         const std::lock_guard lock(mutex_);
@@ -312,7 +312,7 @@ template <class Server> class ForkingMixIn : public Server {
   public:
     using Server::Server;
     std::size_t max_children = 40;
-    ~ForkingMixIn() override { server_close(); }
+    ~ForkingMixIn() override { ForkingMixIn::server_close(); }
     void process_request(const RequestPointer &request) override {
         const zen::Address &client = request->client_address;
         const pid_t pid = fork();

@@ -55,7 +55,7 @@ TEST_OF_EACH(servers, "makes a call again that a signal interrupted", "[faults][
 TEST_OF_EACH(client_programs, "makes a call again that a signal interrupted", "[faults][row 12]") {
     if (!needs_strace()) return;
     for (const Program &server_program : servers) {
-        if (&client_of(server_program) != &named(program.name)) continue;
+        if (client_of(server_program).name != program.name) continue;
         Server server(server_program);
         std::vector<std::string> all = injecting({sleeping_calls + ":error=EINTR:when=1+2"});
         for (const std::string &argument :
@@ -178,7 +178,7 @@ TEST_OF_EACH(client_programs,
              "sends nothing but questions when its standard descriptors are closed",
              "[faults][row 32]") {
     for (const Program &server_program : servers) {
-        if (&client_of(server_program) != &named(program.name)) continue;
+        if (client_of(server_program).name != program.name) continue;
         Server server(server_program);
         std::vector<std::string> all = {"/bin/sh", "-c", "exec \"$@\" <&- >&- 2>&-", "sh"};
         for (const std::string &argument :
@@ -365,4 +365,78 @@ TEST_OF_EACH(tcp_clients, "takes little memory whatever the server sends", "[fau
     const std::string said = client.standard_error() + client.standard_output();
     const char *expected = program.name == "afc" ? "Received response: xxx" : " too long from ";
     CHECK_PROGRAM(client, said.find(expected) != said.npos);
+}
+
+// ---- Memory and descriptors, as valgrind sees them
+
+namespace {
+
+// The command that runs a program under valgrind, which writes what it finds to `file`.
+std::vector<std::string> under_valgrind(const std::string &file) {
+    return {"/usr/bin/valgrind",   "--leak-check=full",
+            "--track-fds=yes",     "--show-leak-kinds=all",
+            "--error-exitcode=99", "--errors-for-leak-kinds=all",
+            "--log-file=" + file,  "--child-silent-after-fork=yes"};
+}
+
+bool needs_valgrind() {
+    if (std::filesystem::exists("/usr/bin/valgrind")) return true;
+    WARN("not run: needs valgrind");
+    return false;
+}
+
+void check_valgrind_is_content(Process &process, const std::string &file) {
+    const auto status = process.wait_exit(3 * patience);
+    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    std::ifstream log(file);
+    std::string all, line, own; // descriptors of its own are those that no parent has left it
+    while (std::getline(log, line)) {
+        all += line + "\n";
+        if (line.find("Open file descriptor") == line.npos &&
+            line.find("Open AF_INET") == line.npos)
+            continue;
+        std::string next;
+        std::getline(log, next);
+        if (next.find("inherited from parent") == next.npos) own += line + "\n";
+    }
+    std::filesystem::remove(file);
+    INFO(all);
+    CHECK(all.find("ERROR SUMMARY: 0 errors") != all.npos);
+    CHECK(own.empty());
+}
+
+} // namespace
+
+TEST_OF_EACH(servers, "leaves no memory and no descriptor behind", "[faults][valgrind]") {
+    if (sanitized || !needs_valgrind()) return;
+    const std::string file =
+        std::filesystem::temp_directory_path() / ("zen-valgrind-" + std::to_string(getpid()));
+    Server server(under_valgrind(file), program);
+    check_answers(program, server, server.address());
+    if (is_tcp_server(program)) {
+        ask(program, server.address(), "What?"); // it hangs up, or finds a frame cut short
+        Connection(server.address()).reset();
+    } else {
+        Datagrams().send_to(server.address(), "What?");
+        check_answers(program, server, server.address());
+    }
+    server.signal(SIGTERM);
+    check_valgrind_is_content(server, file);
+}
+
+TEST_OF_EACH(client_programs, "leaves no memory and no descriptor behind", "[faults][valgrind]") {
+    if (sanitized || !needs_valgrind()) return;
+    const std::string file =
+        std::filesystem::temp_directory_path() / ("zen-valgrind-" + std::to_string(getpid()));
+    for (const Program &server_program : servers) {
+        if (client_of(server_program).name != program.name) continue;
+        Server server(server_program);
+        std::vector<std::string> all = under_valgrind(file);
+        for (const std::string &argument :
+             command(program, {"127.0.0.1", std::to_string(server.address().port)}))
+            all.push_back(argument);
+        Process client(all);
+        check_valgrind_is_content(client, file);
+        break;
+    }
 }
