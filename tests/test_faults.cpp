@@ -379,9 +379,13 @@ std::vector<std::string> under_valgrind(const std::string &file) {
             "--log-file=" + file,  "--child-silent-after-fork=yes"};
 }
 
-bool needs_valgrind() {
-    if (std::filesystem::exists("/usr/bin/valgrind")) return true;
-    WARN("not run: needs valgrind");
+bool needs_valgrind(const Program &program) {
+    std::ifstream file(kit_directory() + "/" + std::string(program.path), std::ios::binary);
+    std::string start(4096, '\0');
+    file.read(start.data(), static_cast<std::streamsize>(start.size()));
+    const bool is_dynamic = start.find("/ld-") != start.npos; // the name of the dynamic linker
+    if (is_dynamic && std::filesystem::exists("/usr/bin/valgrind")) return true;
+    WARN("not run: needs valgrind, and a program that is not linked statically");
     return false;
 }
 
@@ -408,7 +412,7 @@ void check_valgrind_is_content(Process &process, const std::string &file) {
 } // namespace
 
 TEST_OF_EACH(servers, "leaves no memory and no descriptor behind", "[faults][valgrind]") {
-    if (sanitized || !needs_valgrind()) return;
+    if (sanitized || !needs_valgrind(program)) return;
     const std::string file =
         std::filesystem::temp_directory_path() / ("zen-valgrind-" + std::to_string(getpid()));
     Server server(under_valgrind(file), program);
@@ -425,7 +429,7 @@ TEST_OF_EACH(servers, "leaves no memory and no descriptor behind", "[faults][val
 }
 
 TEST_OF_EACH(client_programs, "leaves no memory and no descriptor behind", "[faults][valgrind]") {
-    if (sanitized || !needs_valgrind()) return;
+    if (sanitized || !needs_valgrind(program)) return;
     const std::string file =
         std::filesystem::temp_directory_path() / ("zen-valgrind-" + std::to_string(getpid()));
     for (const Program &server_program : servers) {
