@@ -9,7 +9,8 @@
 using namespace test;
 
 TEST_CASE("the cases of fuzzing hold", "[corpus]") {
-    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    const std::filesystem::path here =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path();
     for (const auto &directory : std::filesystem::directory_iterator("tests/corpus")) {
         const std::string target = directory.path().filename();
         Process replay({here / ("replay-" + target), directory.path()});

@@ -93,7 +93,7 @@ Exchange pipelined(const Program &program, int times) {
 }
 
 Exchange pipelined_bytes(const Program &program, std::size_t bytes) {
-    return pipelined(program, static_cast<int>(bytes / pipelined(program).answer.size()));
+    return pipelined(program, static_cast<int>(bytes / pipelined(program).answer.size()) + 1);
 }
 
 std::string repeat(std::string_view text, int times) {
