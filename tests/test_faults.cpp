@@ -179,19 +179,22 @@ TEST_OF_EACH(client_programs,
              "[faults][row 32]") {
     for (const Program &server_program : servers) {
         if (client_of(server_program).name != program.name) continue;
-        Server server(server_program);
-        std::vector<std::string> all = {"/bin/sh", "-c", "exec \"$@\" <&- >&- 2>&-", "sh"};
-        for (const std::string &argument :
-             command(program, {"127.0.0.1", std::to_string(server.address().port)}))
-            all.push_back(argument);
-        Process client(all);
-        const auto status = client.wait_exit();
-        CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
-        // Anything else that came would have been logged.
-        server.signal(SIGTERM);
-        CHECK_PROGRAM(server, server.wait_exit().has_value());
-        for (const char *bad : {"Unrecognized", "too long", "mid-"})
-            CHECK_PROGRAM(server, server.standard_output().find(bad) == std::string::npos);
+        // The socket would be standard input, or standard output, which says what was sent.
+        for (const std::string closed : {"<&- >&- 2>&-", ">&-"}) {
+            Server server(server_program);
+            std::vector<std::string> all = {"/bin/sh", "-c", "exec \"$@\" " + closed, "sh"};
+            for (const std::string &argument :
+                 command(program, {"127.0.0.1", std::to_string(server.address().port)}))
+                all.push_back(argument);
+            Process client(all);
+            const auto status = client.wait_exit();
+            CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+            // Anything else that came would have been logged.
+            server.signal(SIGTERM);
+            CHECK_PROGRAM(server, server.wait_exit().has_value());
+            for (const char *bad : {"Unrecognized", "too long", "mid-", "response"})
+                CHECK_PROGRAM(server, server.standard_output().find(bad) == std::string::npos);
+        }
         break;
     }
 }

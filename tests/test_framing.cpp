@@ -48,7 +48,8 @@ void check_refused(Server &server, std::string_view bad, const std::string &logg
 
 // ---- The servers
 
-TEST_OF_EACH(framing_servers, "echoes each frame, and logs its message", "[conversation]") {
+TEST_OF_EACH(framing_servers, "echoes each frame, and logs its message",
+             "[conversation][faults][row 21][row 22]") {
     Server server(program);
     std::string log = server.ready_line() + "\n";
     {
