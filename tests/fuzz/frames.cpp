@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     std::string stream;
     std::vector<std::string> sent, found;
     for (unsigned count = any_bytes ? 0 : input.byte() % 8; count > 0; --count) {
-        sent.push_back(carried(input.bytes(input.byte() * 5)));
+        sent.push_back(carried(input.bytes(input.byte() * 4))); // less than a block
         stream += frame_of(sent.back());
     }
     if (any_bytes) stream = input.bytes(input.byte() * 16);
