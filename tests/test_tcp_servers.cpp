@@ -204,6 +204,7 @@ TEST_OF_EACH(tcp_servers, "survives clients that reset the connection",
              "[hostile][faults][row 7][row 8]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
+    Live live(server);
     for (int i = 0; i < 20; ++i) {
         Connection in_mid_question(server.address());
         CHECK_PROGRAM(server, in_mid_question.send(asked.substr(0, 9)));
@@ -216,36 +217,39 @@ TEST_OF_EACH(tcp_servers, "survives clients that reset the connection",
         Connection at_once(server.address());
         at_once.reset();
     }
-    check_alive(server);
+    live.check();
 }
 
 TEST_OF_EACH(tcp_servers, "survives clients that ask and do not read", "[hostile][faults][row 9]") {
     Server server(program);
+    Live live(server);
     for (int i = 0; i < 30; ++i) {
         Connection client(server.address());
         // The second send to somebody who has gone fails; so there are questions for several.
         const std::size_t bytes = i % 2 ? 300 : 20'000;
         CHECK_PROGRAM(server, client.send(pipelined_bytes(program, bytes).question));
     }
-    check_alive(server);
+    live.check();
 }
 
 TEST_OF_EACH(tcp_servers, "survives connections that are reset before they are accepted",
              "[hostile][faults][row 10]") {
     Server server(program);
+    Live live(server);
     server.signal(SIGSTOP);
     for (int i = 0; i < 3; ++i) Connection(server.address()).reset();
     server.signal(SIGCONT);
-    check_alive(server);
+    live.check();
 }
 
 TEST_OF_EACH(tcp_servers, "survives urgent data", "[hostile][faults][row 13]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
+    Live live(server);
     Connection client(server.address());
     CHECK(send(client.get(), "!", 1, MSG_OOB) == 1); // this byte is not part of the stream
     check_bytes(server, asked, answered, client.exchange(asked));
-    check_alive(server);
+    live.check();
 }
 
 TEST_OF_EACH(tcp_servers, "goes on where it was stopped in mid-conversation",
