@@ -134,11 +134,11 @@ inline Frames padded_frames() {
 
 // ----
 
-/// A message as the servers show it: of a long one, the first kilobyte.
+/// A message as the servers show it: of a long one, the first 1000 bytes and how many there are.
+/// Even if all of these are escaped, they fit into a line of the log.
 inline std::string excerpt(std::string_view message) {
-    constexpr std::size_t most = 1024;
-    if (message.size() <= most) return std::string(message);
-    return std::string(message.substr(0, most))
+    if (message.size() <= block_size) return std::string(message);
+    return std::string(message.substr(0, 1000))
         .append("... (" + std::to_string(message.size()) + " bytes)");
 }
 
