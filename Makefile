@@ -4,12 +4,12 @@
 ## make framing      build the six programs of framing/
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
-## make test-NAME    run the tests of one program (make test-zens)
+## make test-NAME    run the tests of one program (make test-zens), or of framing
 ## make faults       run the tests of what every program survives (as root they are more)
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
-##                   a mix of polite and hostile clients for so many seconds, by that seed
-## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer
+##                   a mix of polite and hostile clients for so many seconds (60), by that seed
+## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer; or make lint-zens
 ## make clean        remove everything that make has built
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
@@ -103,11 +103,11 @@ $(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
 faults: $(BUILD)/tests/run $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '[faults]'
 
-# New cases go to build/, those that break something to the directory in which make runs.
+# New cases go to build/corpus/, those that break something to build/.
 fuzz: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
 	@for target in $(FUZZ); do echo "== $$target"; mkdir -p $(BUILD)/corpus/$$target; \
 	    ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tests/fuzz-$$target -max_total_time=$(TIME) -max_len=1000 \
-	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$target tests/corpus/$$target || exit 1; done
+	    -verbosity=0 -print_final_stats=1 -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$target tests/corpus/$$target || exit 1; done
 
 SERVER ?= tae
 soak: $(BUILD)/tests/soak $(PROGRAMS)
@@ -123,7 +123,7 @@ lint: $(NAMES:%=lint-%)
 $(NAMES:%=lint-%): lint-%: FORCE
 	@echo "== $*"
 	@cppcheck --std=c++20 --enable=warning,performance,portability --error-exitcode=1 -q $(filter %/$*,$(FILES)).cpp
-	@clang-tidy --quiet $(filter %/$*,$(FILES)).cpp -- -std=c++20 -pthread
+	@clang-tidy --quiet $(filter %/$*,$(FILES)).cpp -- -std=c++20 -pthread 2>/dev/null
 	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
 
 help:

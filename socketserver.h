@@ -315,7 +315,9 @@ template <class Server> class ForkingMixIn : public Server {
     ~ForkingMixIn() override { ForkingMixIn::server_close(); }
     void process_request(const RequestPointer &request) override {
         const zen::Address &client = request->client_address;
+        std::unique_lock lock(zen::log_mutex); // the child gets it in a state that it knows
         const pid_t pid = fork();
+        lock.unlock();
         if (pid == 0) {
             // If the child kept the listening socket, the port would outlive the parent.
             if (request->connection) this->socket_ = zen::Descriptor(-1);

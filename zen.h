@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -123,10 +124,11 @@ inline std::string printable(const Address &address) {
     return address_name(host, port);
 }
 
-inline bool quiet = false;                  // -q
-inline std::mutex log_mutex;                // of the threads that print
-inline std::atomic<bool> stopping = false;  // SIGINT or SIGTERM has come
-inline const sigset_t *wait_mask = nullptr; // of an event loop's wait, see block_signals
+inline bool quiet = false;                         // -q
+inline std::mutex log_mutex;                       // of the threads that print a line
+inline std::atomic<pthread_t> logging_thread = {}; // the one that does, 0 = none
+inline std::atomic<bool> stopping = false;         // SIGINT or SIGTERM has come
+inline const sigset_t *wait_mask = nullptr;        // of an event loop's wait, see block_signals
 
 /// While one of these lives, an event loop lets the signals in, as while it waits.
 class SignalsLetIn {
@@ -142,12 +144,16 @@ class SignalsLetIn {
     sigset_t blocked_ = {};
 };
 
-/// Prints a line, escaped, with one write: whole and at once, also from several threads. A failure
-/// (closed pipe, full disk, no memory) is ignored: a server outlives the reader of its log.
-template <class... Parts> void print_to(int descriptor, const Parts &...parts) try {
-    const std::string line = (printable(parts) + ...) + '\n';
-    const SignalsLetIn now; // the write takes long where nobody reads
+/// Writes a line with one call: whole and at once. A failure (closed pipe, full disk) is ignored: a
+/// server outlives the reader of its log.
+inline void write_line(int descriptor, const std::string &line) {
+    const SignalsLetIn now; // it takes long where nobody reads
     [[maybe_unused]] const auto ignored = write(descriptor, line.data(), line.size());
+}
+
+/// Prints a line, escaped. Where there is no memory for it, it is left out.
+template <class... Parts> void print_to(int descriptor, const Parts &...parts) try {
+    write_line(descriptor, (printable(parts) + ...) + '\n');
 } catch (const std::bad_alloc &) {
 }
 template <class... Parts> void print(const Parts &...parts) { print_to(STDOUT_FILENO, parts...); }
@@ -161,14 +167,18 @@ inline bool output_ready() {
     return !stopping;
 }
 
-/// Prints a line for an event, unless it is not to be seen (-q) or the server is about to stop. It
-/// has at most PIPE_BUF bytes: so a pipe that is ready takes all of it, and no other line between.
+/// Prints a line for an event, unless it is not to be seen (-q) or the server is about to stop. A
+/// line of over PIPE_BUF bytes is cut and ends in "...", as a pipe takes only so much at once,
+/// without a line of another thread or process in the middle.
 template <class... Parts> void log(const Parts &...parts) try {
     if (quiet) return;
     std::string line = (printable(parts) + ...);
     if (line.size() >= PIPE_BUF) line.replace(PIPE_BUF - 4, line.npos, "...");
+    line += '\n';
     const std::lock_guard lock(log_mutex);
-    if (output_ready()) print(line);
+    logging_thread = pthread_self();
+    if (output_ready()) write_line(STDOUT_FILENO, line);
+    logging_thread = pthread_t();
 } catch (const std::bad_alloc &) {
 }
 
@@ -245,14 +255,17 @@ inline void accept_failed(bool &said) {
     usleep(100'000);
 }
 
-/// From now on SIGINT and SIGTERM set `stopping` and interrupt the call that sleeps (EINTR). Where
-/// the signal comes just before that call, nothing is interrupted: so it comes again every 50 ms.
+/// From now on SIGINT and SIGTERM set `stopping` and interrupt the call that sleeps (EINTR), also
+/// that of a thread that prints to a terminal which nobody reads. Where the signal comes just before
+/// that call, nothing is interrupted: so it comes again every 50 ms.
 inline void stop_on_signals() {
     struct sigaction action = {};
     action.sa_handler = [](int) {
         stopping = true;
         const itimerval again = {{0, 50'000}, {0, 50'000}};
         setitimer(ITIMER_REAL, &again, nullptr); // raises SIGALRM, handled here as well
+        const pthread_t other = logging_thread;
+        if (other != pthread_t() && other != pthread_self()) pthread_kill(other, SIGALRM);
     };
     for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
 }

@@ -73,6 +73,23 @@ class Fifo {
     std::string text_;
 };
 
+// A terminal that nobody reads.
+class Terminal {
+  public:
+    Terminal() : end_(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+        REQUIRE(end_ >= 0);
+        REQUIRE(grantpt(end_) == 0);
+        REQUIRE(unlockpt(end_) == 0);
+    }
+    ~Terminal() { close(end_); }
+    Terminal(const Terminal &) = delete;
+    Terminal &operator=(const Terminal &) = delete;
+    std::string path() const { return ptsname(end_); }
+
+  private:
+    int end_;
+};
+
 void check_answers_redirected(const Program &program, const std::string &redirections) {
     RedirectedServer server(program, redirections);
     for (int round = 0; round < 2; ++round) check_answers(program, server, server.address());
@@ -251,6 +268,31 @@ TEST_OF_EACH(tcp_servers, "stops on a signal when a long line fills its log", "[
     CHECK(eventually([&] { return log.is_full(); }));
     server.signal(SIGTERM);
     CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+}
+
+TEST_OF_EACH(servers, "stops on a signal while nobody reads its terminal", "[output][stop]") {
+    const Terminal log;
+    RedirectedServer server(program, ">" + log.path());
+    const Endpoint address = server.address();
+    const std::string &question = exchanges(program)[0].question;
+    // Until it no longer answers, as it waits for the terminal.
+    if (is_tcp_server(program)) {
+        Connection client(address);
+        for (int i = 0; i < 10'000; ++i) {
+            client.send(question, Milliseconds(100));
+            if (client.receive(1, Milliseconds(100)).empty()) break;
+        }
+        server.signal(SIGTERM);
+        CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+    } else {
+        Datagrams client;
+        for (int i = 0; i < 10'000; ++i) {
+            client.send_to(address, question);
+            if (!client.receive(Milliseconds(100)).arrived) break;
+        }
+        server.signal(SIGTERM);
+        CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+    }
 }
 
 TEST_OF_EACH(servers, "raises its limit of descriptors to the hard limit", "[limits]") {

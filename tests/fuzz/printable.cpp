@@ -1,5 +1,4 @@
-// zen::printable: one line of printable ASCII, from which the bytes can be had again but for those
-// that look like an escape themselves. Input: the bytes.
+// zen::printable: each byte as itself or as its escape, and nothing else. Input: the bytes.
 #include "fuzz.h"
 
 #include "../../zen.h"
