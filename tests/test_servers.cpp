@@ -274,13 +274,13 @@ TEST_OF_EACH(servers, "stops on a signal while nobody reads its terminal", "[out
     const Terminal log;
     RedirectedServer server(program, ">" + log.path());
     const Endpoint address = server.address();
-    const std::string &question = exchanges(program)[0].question;
+    const auto &[question, answer] = exchanges(program)[0];
     // Until it no longer answers, as it waits for the terminal.
     if (is_tcp_server(program)) {
         Connection client(address);
         for (int i = 0; i < 10'000; ++i) {
             client.send(question, Milliseconds(100));
-            if (client.receive(1, Milliseconds(100)).empty()) break;
+            if (client.receive(answer.size(), Milliseconds(100)) != answer) break;
         }
         server.signal(SIGTERM);
         CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
