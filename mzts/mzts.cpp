@@ -111,8 +111,7 @@ class Pool {
             while (workers-- > 0) threads_.emplace_back(&Pool::work, this, timeout);
         } catch (const std::system_error &error) {
             if (threads_.empty()) throw;
-            zen::print_to(STDERR_FILENO, program.name,
-                          ": cannot start all workers: ", error.what());
+            zen::print_to(STDERR_FILENO, "mzts: cannot start all workers: ", error.what());
         }
     }
 
@@ -160,7 +159,8 @@ class Pool {
 };
 
 // The master: accepts clients and puts them on the queue, until a signal comes.
-void serve_forever(int listener, Pool &pool) {
+void serve_forever(int listener, int workers, int timeout) {
+    Pool pool(workers, timeout); // when it goes, the workers have stopped
     zen::stop_on_signals();
     zen::Address own;
     getsockname(listener, own.get(), &own.size); // for port 0, the system has chosen one
@@ -182,10 +182,7 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         const zen::Descriptor listener = open_listener(options);
-        {
-            Pool pool(options.workers, options.timeout);
-            serve_forever(listener.get(), pool);
-        } // the workers have stopped
+        serve_forever(listener.get(), options.workers, options.timeout);
         if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {

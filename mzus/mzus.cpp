@@ -30,6 +30,15 @@ zen::Descriptor open_socket(const zen::Options &options) {
     zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
 }
 
+// Sends a datagram. One that the kernel has no room for is lost, as it may be on its way as well.
+void send_back(int server, zen::Address &client, std::string_view bytes) {
+    ssize_t sent = -1;
+    do sent = sendto(server, bytes.data(), bytes.size(), 0, client.get(), client.size);
+    while (sent < 0 && zen::interrupted());
+    if (sent >= 0) zen::log("Sent to ", client, ": ", bytes);
+    else zen::log("Cannot send to ", client, ": ", std::strerror(errno));
+}
+
 // Answers a datagram. One that holds no question of the table gets no answer.
 void answer_question(int server, zen::Address &client, std::string_view datagram) {
     const std::string_view question = zen::trim(datagram);
@@ -40,24 +49,19 @@ void answer_question(int server, zen::Address &client, std::string_view datagram
         zen::log("Unrecognized question from ", client, ": ", question);
     } else {
         zen::log("Received from ", client, ": ", question);
-        ssize_t sent = -1;
-        do sent = sendto(server, answer.data(), answer.size(), 0, client.get(), client.size);
-        while (sent < 0 && zen::interrupted());
-        if (sent >= 0) zen::log("Sent to ", client, ": ", answer);
-        else zen::log("Cannot send to ", client, ": ", std::strerror(errno));
+        send_back(server, client, answer);
     }
 }
 
 // The queue and the workers. The mutex guards all that they share with the master.
 class Pool {
   public:
-    Pool(int server, int workers) : server_(server) {
+    Pool(int server, int workers) {
         try {
-            while (workers-- > 0) threads_.emplace_back(&Pool::work, this);
+            while (workers-- > 0) threads_.emplace_back(&Pool::work, this, server);
         } catch (const std::system_error &error) {
             if (threads_.empty()) throw;
-            zen::print_to(STDERR_FILENO, program.name,
-                          ": cannot start all workers: ", error.what());
+            zen::print_to(STDERR_FILENO, "mzus: cannot start all workers: ", error.what());
         }
     }
 
@@ -77,7 +81,7 @@ class Pool {
     }
 
   private:
-    void work() {
+    void work(int server) {
         std::unique_lock lock(mutex_);
         while (true) {
             not_empty_.wait(lock, [&] { return stopped_ || !queue_.empty(); });
@@ -86,12 +90,11 @@ class Pool {
             queue_.pop_front();
             not_full_.notify_one();
             lock.unlock();
-            answer_question(server_, client, datagram);
+            answer_question(server, client, datagram);
             lock.lock();
         }
     }
 
-    int server_;
     std::mutex mutex_;
     std::condition_variable not_empty_, not_full_;
     std::deque<std::pair<zen::Address, std::string>> queue_; // where datagrams came from, and they
@@ -100,7 +103,8 @@ class Pool {
 };
 
 // The master: receives datagrams and puts them on the queue, until a signal comes.
-void serve_forever(int server, Pool &pool) {
+void serve_forever(int server, int workers) {
+    Pool pool(server, workers); // when it goes, the workers have stopped
     zen::stop_on_signals();
     zen::Address own;
     getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
@@ -122,10 +126,7 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         const zen::Descriptor server = open_socket(options);
-        {
-            Pool pool(server.get(), options.workers);
-            serve_forever(server.get(), pool);
-        } // the workers have stopped
+        serve_forever(server.get(), options.workers);
         if (!zen::quiet) zen::print("Server stopped");
         return 0;
     } catch (const std::exception &error) {

@@ -103,7 +103,7 @@ void serve_forever(int listener, int timeout) {
     bool exhausted = false;
     while (!zen::stopping) {
         zen::Address address;
-        const zen::Descriptor client(accept(listener, address.get(), &address.size));
+        zen::Descriptor client(accept(listener, address.get(), &address.size));
         if (client) {
             exhausted = false;
             serve_client(client.get(), zen::printable(address), timeout);

@@ -22,6 +22,15 @@ zen::Descriptor open_socket(const zen::Options &options) {
     zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
 }
 
+// Sends a datagram. One that the kernel has no room for is lost, as it may be on its way as well.
+void send_back(int server, zen::Address &client, std::string_view bytes) {
+    ssize_t sent = -1;
+    do sent = sendto(server, bytes.data(), bytes.size(), 0, client.get(), client.size);
+    while (sent < 0 && zen::interrupted());
+    if (sent >= 0) zen::log("Sent to ", client, ": ", bytes);
+    else zen::log("Cannot send to ", client, ": ", std::strerror(errno));
+}
+
 // Answers a datagram. One that holds no question of the table gets no answer.
 void answer_question(int server, zen::Address &client, std::string_view datagram) {
     const std::string_view question = zen::trim(datagram);
@@ -32,11 +41,7 @@ void answer_question(int server, zen::Address &client, std::string_view datagram
         zen::log("Unrecognized question from ", client, ": ", question);
     } else {
         zen::log("Received from ", client, ": ", question);
-        ssize_t sent = -1;
-        do sent = sendto(server, answer.data(), answer.size(), 0, client.get(), client.size);
-        while (sent < 0 && zen::interrupted());
-        if (sent >= 0) zen::log("Sent to ", client, ": ", answer);
-        else zen::log("Cannot send to ", client, ": ", std::strerror(errno));
+        send_back(server, client, answer);
     }
 }
 
