@@ -9,6 +9,9 @@
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
 ##                   a mix of polite and hostile clients for so many seconds (60), by that seed
+## make grade        grade these programs, as an instructor would; or make grade-NAME (make grade-tas)
+## make grade FROM=DIR        grade a submission: a directory with tas/tas.cpp and so on
+## make grade-class FROM=DIR  grade each subdirectory of DIR; results in build/grades/
 ## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer; or make lint-zens
 ## make clean        remove everything that make has built
 ## make help         print this list
@@ -22,6 +25,7 @@ FRAMING_CLIENTS := abc adc afc
 FRAMING := $(FRAMING_SERVERS) $(FRAMING_CLIENTS)
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
 NAMES := $(ZEN) $(FRAMING)
+EXERCISES := $(ZEN) framing
 
 CXXFLAGS ?= -O2 -g
 FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
@@ -37,7 +41,8 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak lint FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
+.PHONY: all help clean demo test faults fuzz soak lint grade grade-class FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing \
+        $(EXERCISES:%=grade-%)
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -94,6 +99,32 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 	@mkdir -p $(@D)
 	clang++ $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(call fuzz_flags,$*) -o $@ $<
 
+# ---- The grader: tests/grade/grader.h. `checks` has the checks, `grade` builds, runs and counts.
+GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,process procfs programs servers sockets text)
+GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader plan place results sandbox)
+CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
+          $(patsubst %,$(BUILD)/tests/grade/%.o,listener plan place sandbox)
+GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
+
+$(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -o $@ $^
+
+$(BUILD)/tests/grade/run/checks: $(CHECKS) $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+
+FROM ?= .
+GRADE_COMMAND = $< $(if $(SAN),-m SAN=$(SAN)) $(if $(filter-out g++ c++,$(CXX)),-m CXX=$(CXX)) $(GRADEFLAGS)
+grade: $(GRADER)
+	@$(GRADE_COMMAND) -f '$(FROM)' -o $(BUILD)/grade
+
+$(EXERCISES:%=grade-%): grade-%: $(GRADER)
+	@$(GRADE_COMMAND) -f '$(FROM)' $*
+
+grade-class: $(GRADER)
+	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades
+
 test: $(BUILD)/tests/run $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
 	ZEN_KIT=$(KIT) sh tests/all.sh $<
 
@@ -132,4 +163,4 @@ help:
 clean:
 	rm -rf build $(FILES)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d $(BUILD)/tests/grade/*.d)

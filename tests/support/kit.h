@@ -4,6 +4,7 @@
 #define ZEN_TESTS_KIT_H
 
 #include "servers.h"
+#include "text.h"
 
 #include "../catch.h"
 
@@ -70,9 +71,6 @@ inline constexpr auto client_programs = select<is_client>();
 inline constexpr auto tcp_clients = select<is_tcp_client>();
 inline constexpr auto framing_clients = select<is_framing_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();
-
-/// `bytes` as they may be shown: escaped, a long run cut in the middle.
-std::string shown(std::string_view bytes);
 
 /// Checks that `received` is what had to come for `sent`; otherwise reports all that helps.
 void check_bytes(Process &program, std::string_view sent, std::string_view expected,

@@ -17,6 +17,8 @@ namespace test {
 
 namespace {
 
+constexpr std::size_t most_output = 8 << 20; // bytes that are kept; the rest is read as well
+
 void make_pipe(int (&ends)[2]) {
     if (pipe2(ends, O_CLOEXEC) != 0)
         throw std::runtime_error("pipe: " + std::string(strerror(errno)));
@@ -34,13 +36,14 @@ std::string last_lines(const std::string &text, int count) {
 
 } // namespace
 
-Process::Process(std::vector<std::string> arguments) {
+Process::Process(std::vector<std::string> arguments, std::string shown)
+    : command_(std::move(shown)) {
     std::vector<char *> argv;
-    for (std::string &argument : arguments) {
-        command_ += (command_.empty() ? "" : " ") + argument;
-        argv.push_back(argument.data());
-    }
+    for (std::string &argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
+    if (command_.empty())
+        for (const std::string &argument : arguments)
+            command_ += (command_.empty() ? "" : " ") + argument;
     int out[2], err[2];
     make_pipe(out);
     make_pipe(err);
@@ -55,8 +58,7 @@ Process::Process(std::vector<std::string> arguments) {
     posix_spawn_file_actions_adddup2(&files, err[1], STDERR_FILENO);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     const int error = posix_spawn(&pid_, argv[0], &files, &attributes, argv.data(), environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
@@ -95,8 +97,9 @@ void Process::read_output() {
             if (!sources[i].revents) continue;
             const ssize_t size = read(sources[i].fd, buffer.data(), buffer.size());
             const std::lock_guard lock(mutex_);
-            if (size > 0) text_[i].append(buffer.data(), static_cast<std::size_t>(size));
-            else sources[i].fd = -1;
+            if (size <= 0) sources[i].fd = -1;
+            else if (text_[i].size() < most_output)
+                text_[i].append(buffer.data(), static_cast<std::size_t>(size));
         }
         changed_.notify_all();
     }

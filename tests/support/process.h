@@ -1,5 +1,5 @@
-// A program under test: started with exec in a process group of its own, its output read while it
-// runs, and in any case ended and reaped.
+// A program under test: started with exec in a session and process group of its own, its output read
+// while it runs, and in any case ended and reaped.
 #ifndef ZEN_TESTS_PROCESS_H
 #define ZEN_TESTS_PROCESS_H
 
@@ -26,14 +26,15 @@ inline constexpr Milliseconds patience{10'000};
 class Process {
   public:
     /// Starts `arguments[0]`, with standard input from /dev/null. Throws if it cannot be started.
-    explicit Process(std::vector<std::string> arguments);
+    /// Reports tell of it as `shown`; without, as the whole command.
+    explicit Process(std::vector<std::string> arguments, std::string shown = {});
     ~Process(); ///< Kills the whole group, and reaps the process.
     Process(const Process &) = delete;
     Process &operator=(const Process &) = delete;
 
     pid_t pid() const { return pid_; }
 
-    /// What the process has written so far.
+    /// What the process has written so far; of each, the first 8 MiB.
     std::string standard_output() const;
     std::string standard_error() const;
 
@@ -59,6 +60,8 @@ class Process {
 
     /// For the report of a failed check: command, last lines of output, status.
     std::string description();
+
+    const std::string &command() const { return command_; }
 
   private:
     void read_output();

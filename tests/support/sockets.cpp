@@ -116,11 +116,12 @@ Endpoint Socket::local() const {
     return to_endpoint(raw);
 }
 
-Connection::Connection(const Endpoint &server, int receive_buffer) : Socket(-1) {
+Connection::Connection(const Endpoint &server, int receive_buffer, int segment) : Socket(-1) {
     Raw raw = to_raw(server);
     descriptor_ = new_socket(raw.family(), SOCK_STREAM);
     if (receive_buffer > 0)
         setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    if (segment > 0) setsockopt(descriptor_, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
     const int on = 1;
     setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(descriptor_, raw.get(), raw.size) != 0) {

@@ -44,8 +44,9 @@ class Socket {
 class Connection : public Socket {
   public:
     explicit Connection(int descriptor) : Socket(descriptor) {}
-    /// Connects to a server; `receive_buffer` in bytes, 0 = the system's default.
-    explicit Connection(const Endpoint &server, int receive_buffer = 0);
+    /// Connects to a server; `receive_buffer` and `segment`, the most that the server may send at
+    /// once, in bytes, 0 = the system's default.
+    explicit Connection(const Endpoint &server, int receive_buffer = 0, int segment = 0);
 
     /// Sends all of `bytes`. False if the peer has closed or does not read until the deadline.
     bool send(std::string_view bytes, Milliseconds limit = patience);

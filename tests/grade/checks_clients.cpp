@@ -1,0 +1,384 @@
+// What the clients must do, against servers that the checks play themselves.
+#include "check.h"
+
+#include <sstream>
+
+using namespace grade;
+using test::Connection, test::Datagrams, test::Listener;
+
+namespace {
+
+constexpr auto zenc = only<"zenc">(), zuc = only<"zuc">();
+constexpr bool frames_may_not_fit(const Program &program) {
+    return program.name == "adc" || program.name == "afc"; // no command line is too long for abc
+}
+constexpr auto clients_with_short_frames = test::select<frames_may_not_fit>();
+using test::client_programs, test::framing_clients, test::tcp_clients;
+
+std::vector<std::string> at(const Endpoint &server, std::vector<std::string> options = {}) {
+    options.insert(options.end(), {server.host, std::to_string(server.port)});
+    return options;
+}
+
+// The lines of the output that begin with `beginning`, in order.
+std::string lines(const Student &client, const std::string &beginning) {
+    std::istringstream text(client.standard_output());
+    std::string found;
+    for (std::string line; std::getline(text, line);)
+        if (line.rfind(beginning, 0) == 0) found += line + "\n";
+    return found;
+}
+
+void expect_status(Student &client, int status) {
+    if (const int found = client.exit_status(); found != status)
+        fail("it ended otherwise", "exit status " + std::to_string(status), client.status_text());
+}
+
+void expect_failure(Student &client) {
+    expect_status(client, 1);
+    require(!client.standard_error().empty(), "it printed nothing on standard error");
+}
+
+void expect_received(Student &client) {
+    std::string wanted;
+    for (const auto &[asked, answer] : test::zen)
+        wanted += "Received: " + std::string(answer) + "\n";
+    expect_status(client, 0);
+    const std::string found = lines(client, "Received: ");
+    if (found != wanted) fail("it printed other answers", test::shown(wanted), test::shown(found));
+}
+
+// The course's server, for one terminal: it answers what zenc asks in the order of the table.
+const std::string zen_by_nc =
+    "(sleep 3; printf 'Ugly.'; sleep 1; printf 'Implicit.'; sleep 1; printf "
+    "'Complex.'; sleep 1) | nc -l 127.0.0.1 65432";
+
+// Plays the server in one conversation of zenc.
+void answer_questions(Connection &server, const std::function<void(std::string_view)> &send) {
+    for (const auto &[asked, answer] : test::zen) {
+        const std::string received = server.receive(asked.size());
+        if (received != asked)
+            fail("it asked otherwise", test::shown(asked), test::shown(received));
+        send(answer);
+    }
+}
+
+// The next question of zuc that is not the one before: it may have asked that again.
+Datagrams::Datagram next_question(Datagrams &server, std::size_t number) {
+    while (true) {
+        const auto datagram = server.receive();
+        if (!datagram.arrived) fail("it did not ask", test::shown(question(number)), "nothing");
+        if (datagram.bytes == question(number)) return datagram;
+        if (number == 0 || datagram.bytes != question(number - 1))
+            fail("it asked otherwise", test::shown(question(number)), test::shown(datagram.bytes));
+    }
+}
+
+std::string answer(std::size_t number) { return std::string(test::zen[number].second); }
+
+// For framing, what a client sends unless told otherwise; the server sends the same back.
+const std::string &first_frame(const Program &program) {
+    return test::exchanges(program)[0].question;
+}
+
+// The conversation of a framing client: it must have sent that frame.
+void take_frame(Connection &server, const std::string &frame) {
+    const std::string received = server.receive(frame.size());
+    if (received != frame) fail("it sent another frame", test::shown(frame), test::shown(received));
+}
+
+std::string listen_by_nc(const Program &program) {
+    return "nc -l 127.0.0.1 " + std::string(program.port) + " | od -c";
+}
+std::string run(const Program &program, const std::string &options = {}) {
+    return "make " + program.file() + " && ./" + std::string(program.path) + options + "; echo $?";
+}
+
+} // namespace
+
+// ---- zenc
+
+CHECK_OF_EACH(zenc, "asks the three questions", "[pts:2]") {
+    trying("A server answers what the client asks.",
+           "Connect to the HOST and PORT of the command line, and ask the three questions in the "
+           "order of the table, without a newline.");
+    by_hand(zen_by_nc, run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    answer_questions(server, [&](std::string_view bytes) { server.send(bytes); });
+    require(server.receive_all().empty(), "it sent more than the three questions");
+}
+
+CHECK_OF_EACH(zenc, "prints questions and answers", "[pts:2][needs:asks the three questions]") {
+    trying("A server answers; then the output of the client and its exit status are looked at.",
+           "Print \"Sent: ...\" and \"Received: ...\" for each question, and return 0.");
+    by_hand(zen_by_nc, run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    answer_questions(server, [&](std::string_view bytes) { server.send(bytes); });
+    expect_received(client);
+    std::string wanted;
+    for (const auto &[asked, answered] : test::zen) wanted += "Sent: " + std::string(asked) + "\n";
+    if (lines(client, "Sent: ") != wanted)
+        fail("it printed other questions", test::shown(wanted),
+             test::shown(lines(client, "Sent: ")));
+}
+
+CHECK_OF_EACH(zenc, "takes an answer in pieces", "[pts:2][needs:prints questions and answers]") {
+    trying("A server sends its answers byte by byte, each when the client has read the one before.",
+           "One recv need not return a whole answer: receive until there is a '.'.");
+    by_hand(
+        "(sleep 3; printf Ug; sleep 1; printf 'ly.'; sleep 1; printf 'Implicit.'; sleep 1; printf "
+        "'Complex.'; sleep 1) | nc -l 127.0.0.1 65432",
+        run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    answer_questions(server, [&](std::string_view bytes) {
+        for (const char byte : bytes) {
+            server.send({&byte, 1});
+            test::wait_until_read(server);
+        }
+    });
+    expect_received(client);
+}
+
+CHECK_OF_EACH(zenc, "takes several answers in one segment",
+              "[pts:1][needs:prints questions and answers]") {
+    trying("A server sends all three answers at the first question.",
+           "What follows the first '.' belongs to the next answer: keep it.");
+    by_hand("(sleep 3; printf 'Ugly.Implicit.Complex.'; sleep 3) | nc -l 127.0.0.1 65432",
+            run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    server.receive(question(0).size());
+    server.send(test::three_answers);
+    server.receive(question(1).size() + question(2).size());
+    expect_received(client);
+}
+
+CHECK_OF_EACH(zenc, "refuses an answer without end", "[pts:1][needs:asks the three questions]") {
+    trying("A server sends 100,000 bytes without a '.'.",
+           "After 1024 bytes without a '.', say so on standard error, and return 1.");
+    by_hand("head -c 100000 /dev/zero | tr '\\0' x | nc -l 127.0.0.1 65432", run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    server.receive(question(0).size());
+    server.send(std::string(100'000, 'x'), Milliseconds(2000));
+    expect_failure(client);
+}
+
+// ---- zuc
+
+namespace {
+
+// Plays the server of zuc; `before` may send something before each answer.
+using Before = std::function<void(std::size_t number, const Endpoint &client)>;
+void answer_datagrams(Datagrams &server, const Before &before) {
+    for (std::size_t number = 0; number < 3; ++number) {
+        const auto datagram = next_question(server, number);
+        before(number, datagram.sender);
+        server.send_to(datagram.sender, answer(number));
+    }
+}
+
+const std::string any_server = "make zus && ./zus/zus";
+
+} // namespace
+
+CHECK_OF_EACH(zuc, "asks the three questions", "[pts:2]") {
+    trying("A server answers what the client asks.",
+           "Send each question as one datagram to the HOST and PORT of the command line, and the "
+           "next when the answer has come.");
+    by_hand(any_server, run(program));
+    Datagrams server;
+    Student client(program, at(server.local()));
+    answer_datagrams(server, [](std::size_t, const Endpoint &) {});
+}
+
+CHECK_OF_EACH(zuc, "prints questions and answers", "[pts:2][needs:asks the three questions]") {
+    trying("A server answers; then the output of the client and its exit status are looked at.",
+           "Print \"Sent: ...\" and \"Received: ...\" for each question, and return 0.");
+    by_hand(any_server, run(program));
+    Datagrams server;
+    Student client(program, at(server.local()));
+    answer_datagrams(server, [](std::size_t, const Endpoint &) {});
+    expect_received(client);
+    require(lines(client, "Sent: ").find("Sent: " + question(2) + "\n") != std::string::npos,
+            "it did not print what it sent");
+}
+
+CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions]") {
+    trying(
+        "A server does not answer the first datagram, as if it were lost.",
+        "A datagram may be lost: after a second without an answer, ask again, until -t is over.");
+    by_hand("(none: no server)", run(program, " -t 5"));
+    Datagrams server;
+    Student client(program, at(server.local(), {"-t", "9"}));
+    next_question(server, 0); // lost
+    const auto again = server.receive(Milliseconds(8000));
+    if (!again.arrived || again.bytes != question(0))
+        fail("it did not ask again", test::shown(question(0)),
+             again.arrived ? test::shown(again.bytes) : "nothing");
+    answer_datagrams(server, [&](std::size_t number, const Endpoint &) {
+        if (number == 0) server.send_to(again.sender, answer(0));
+    });
+}
+
+CHECK_OF_EACH(zuc, "accepts only the server it asked", "[pts:2][needs:asks the three questions]") {
+    trying("Before each answer of the server, a stranger sends the client another one.",
+           "Compare the address of the sender that recvfrom fills in, or connect the socket: then "
+           "the system takes datagrams of that address alone.");
+    by_hand(any_server,
+            "strace -e trace=network ./zuc/zuc     # connect, or an address in recvfrom");
+    Datagrams server, stranger;
+    Student client(program, at(server.local(), {"-t", "9"}));
+    for (std::size_t number = 0; number < 3; ++number) {
+        const auto asked = next_question(server, number);
+        stranger.send_to(asked.sender, "Stranger.");
+        stranger.send_to(asked.sender, answer(number == 0 ? 2 : 0));
+        server.send_to(asked.sender, answer(number));
+    }
+    expect_received(client);
+}
+
+CHECK_OF_EACH(zuc, "takes no late answer for the next", "[pts:2][needs:asks the three questions]") {
+    trying("A server answers each question twice, as if the datagram had been repeated on its way.",
+           "An answer that comes again, or late, waits in the socket when you ask the next "
+           "question: find out to which question an answer belongs.");
+    by_hand(any_server, run(program));
+    Datagrams server;
+    Student client(program, at(server.local(), {"-t", "9"}));
+    answer_datagrams(server, [&](std::size_t number, const Endpoint &sender) {
+        server.send_to(sender, answer(number)); // and once more by answer_datagrams
+    });
+    expect_received(client);
+}
+
+// ---- The clients of framing/
+
+CHECK_OF_EACH(framing_clients, "sends its message as a frame", "[pts:2]") {
+    trying("A server takes what the client sends.",
+           "Make the whole frame, header, message and delimiter or padding, and send it with as "
+           "many calls as it takes.");
+    by_hand(listen_by_nc(program), run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    take_frame(server, first_frame(program));
+}
+
+CHECK_OF_EACH(framing_clients, "sends the message of -m",
+              "[pts:1][needs:sends its message as a frame]") {
+    trying("The client is started with -m 'Hello, Server?'.", "-m TEXT is the message to send.");
+    by_hand(listen_by_nc(program), run(program, " -m 'Hello, Server?'"));
+    Listener listener;
+    Student client(program, at(listener.local(), {"-m", "Hello, Server?"}));
+    Connection server = listener.accept();
+    std::string frame = first_frame(program);
+    frame[frame.find('!')] = '?';
+    take_frame(server, frame);
+}
+
+CHECK_OF_EACH(framing_clients, "prints the response",
+              "[pts:1][needs:sends its message as a frame]") {
+    trying("A server sends the frame back.",
+           "Print \"Received response: ...\" with the message alone, and return 0.");
+    by_hand("make " + std::string(program.name.substr(0, 2)) + "s && ./framing/" +
+                std::string(program.name.substr(0, 2)) + "s",
+            run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    take_frame(server, first_frame(program));
+    server.send(first_frame(program));
+    expect_status(client, 0);
+    const std::string found = lines(client, "Received response: ");
+    if (found != "Received response: Hello, Server!\n")
+        fail("it printed otherwise", "\"Received response: Hello, Server!\\n\"",
+             test::shown(found));
+}
+
+CHECK_OF_EACH(framing_clients, "takes the response in pieces",
+              "[pts:2][needs:prints the response]") {
+    trying("A server sends the frame back in pieces, each when the client has read the one before.",
+           "One recv need not return a whole frame: receive until it is complete.");
+    by_hand("(cut it with sleep, as in the chapter)", run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    take_frame(server, first_frame(program));
+    const std::string_view frame = first_frame(program);
+    for (std::size_t begin = 0; begin < frame.size(); begin += begin < 10 ? 1 : 300) {
+        server.send(frame.substr(begin, begin < 10 ? 1 : 300));
+        test::wait_until_read(server);
+    }
+    expect_status(client, 0);
+    require(lines(client, "Received response: ") == "Received response: Hello, Server!\n",
+            "it printed another response");
+}
+
+CHECK_OF_EACH(clients_with_short_frames, "refuses a message that its frame cannot carry",
+              "[pts:1][needs:sends its message as a frame]") {
+    const bool delimited = program.name == "adc";
+    trying(delimited ? "The client is started with a message that has a newline in it."
+                     : "The client is started with a message of 1025 bytes.",
+           "Such a message cannot be sent in one frame: a usage error, exit status 2, and nothing "
+           "is sent.");
+    by_hand("(none)",
+            run(program, delimited ? " -m 'Hello\nServer'" : " -m \"$(printf '%1025s' x)\""));
+    Listener listener;
+    Student client(program, at(listener.local(), {"-m", delimited ? std::string("Hello\nServer")
+                                                                  : std::string(1025, 'x')}));
+    expect_status(client, 2);
+}
+
+// ---- What several of them have in common
+
+CHECK_OF_EACH(tcp_clients, "reports that it cannot connect", "[pts:1]") {
+    trying("The client is started while nobody listens on its port.",
+           "Look at the result of connect: one line on standard error, and exit status 1.");
+    by_hand("(none: no server)", run(program));
+    Listener listener; // closed before the client comes, so that nobody else has its port
+    const Endpoint closed = listener.local();
+    listener.close();
+    Student client(program, at(closed));
+    expect_failure(client);
+}
+
+CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1]") {
+    trying("The server takes the question or the frame, sends 3 bytes of its answer, and closes.",
+           "recv returns 0 before the answer is complete: say so on standard error, and return 1.");
+    by_hand("(sleep 3; printf abc) | nc -N -l 127.0.0.1 " + std::string(program.port),
+            run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    server.receive(first_frame(program).size());
+    server.send(test::exchanges(program)[0].answer.substr(0, 3));
+    server.shut_down_sending();
+    server.receive_all();
+    expect_failure(client);
+}
+
+CHECK_OF_EACH(client_programs, "gives up on a silent server", "[pts:1]") {
+    trying("With -t 1, the server takes what comes and says nothing.",
+           "Wait for the answer with a limit of -t seconds (poll, or SO_RCVTIMEO); then say so on "
+           "standard error, and return 1.");
+    by_hand(program.name == "zuc" ? "nc -u -l 127.0.0.1 65432"
+                                  : "nc -l 127.0.0.1 " + std::string(program.port),
+            run(program, " -t 1"));
+    Listener listener; // it takes the connection: the system does so for it
+    Datagrams datagrams;
+    const Endpoint silent = program.name == "zuc" ? datagrams.local() : listener.local();
+    Student client(program, at(silent, {"-t", "1"}));
+    expect_failure(client);
+}
+
+CHECK_OF_EACH(client_programs, "reports a bad command line", "[pts:1]") {
+    check_command_line(program);
+}

@@ -1,0 +1,238 @@
+// What every UDP server of the Zen protocol must do.
+#include "check.h"
+
+using namespace grade;
+
+namespace {
+
+constexpr bool is_base_row(const Program &program) {
+    return test::is_udp_server(program) && !test::is_forking_server(program);
+}
+// sszu -f is the same program as sszu: what does not depend on processes is not checked again.
+constexpr auto base_servers = test::select<is_base_row>();
+using test::udp_event_loops;
+using test::udp_servers;
+
+void serve_another(Server &server, const std::string &host = {}) {
+    Ask another(server, host);
+    another.send(question(2));
+    another.expect(letter(2));
+}
+
+} // namespace
+
+CHECK_OF_EACH(udp_servers, "serves one client", "[pts:2]") {
+    trying("A client sends one question as a datagram and waits for one to come back.",
+           "Bind to the HOST and PORT of the command line, take a datagram with recvfrom, and send "
+           "the answer with sendto to where it came from.");
+    Server server(program);
+    Ask client(server);
+    client.send(question(0));
+    require(client.receive().arrived, "no answer came");
+}
+
+CHECK_OF_EACH(base_servers, "answers word for word", "[pts:2][needs:serves one client]") {
+    trying(
+        "A client asks the three questions and compares the answers byte by byte.",
+        "The full stop belongs to the answer, no newline and no NUL follows, and upper and lower "
+        "case matter.");
+    Server server(program);
+    Ask client(server);
+    for (const auto &[asked, answer] : test::zen) {
+        client.send(asked);
+        client.expect_bytes(answer);
+    }
+}
+
+CHECK_OF_EACH(base_servers, "answers from the port it was asked at",
+              "[pts:1][needs:serves one client]") {
+    trying("A client asks, and looks from where the answer comes.",
+           "Send the answer by the socket that the question came to: a client takes no answer from "
+           "another address.");
+    Server server(program);
+    Ask client(server);
+    client.send(question(0));
+    const auto answer = client.receive();
+    if (answer.sender.name() != server.address().name())
+        fail("the answer came from another address", server.address().name(), answer.sender.name());
+}
+
+CHECK_OF_EACH(base_servers, "answers each client its own", "[pts:2][needs:serves one client]") {
+    trying("Eight clients ask different questions at the same time, 50 times.",
+           "Keep the address of the sender with each datagram: what threads share mixes clients.");
+    by_hand("", "for i in 1 2 3 4 5 6 7 8; do ./zuc/zuc & done; wait");
+    Server server(program);
+    std::vector<Ask> clients;
+    for (int i = 0; i < 8; ++i) clients.emplace_back(server);
+    for (std::size_t round = 0; round < 50; ++round) {
+        for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(question((i + round) % 3));
+        for (std::size_t i = 0; i < clients.size(); ++i) clients[i].expect(letter((i + round) % 3));
+    }
+}
+
+CHECK_OF_EACH(base_servers, "ignores white space around a question",
+              "[pts:1][needs:serves one client]") {
+    trying("A client sends a question with white space before it and a newline after it.",
+           "nc -u sends the newline as well: trim space, tab, CR and LF on both sides.");
+    Server server(program);
+    Ask client(server);
+    client.send(" \t" + question(1) + "\r\n");
+    client.expect(letter(1));
+}
+
+CHECK_OF_EACH(base_servers, "ignores an unrecognized question",
+              "[pts:1][needs:serves one client]") {
+    trying("A client sends what is no question: other words, two questions, nothing, NUL and other "
+           "bytes; then a question.",
+           "A datagram that holds no question of the table gets no answer, and ends nothing: an "
+           "empty datagram is no end of file.");
+    Server server(program);
+    Ask client(server);
+    const std::string bytes("\0\xff?\n", 4);
+    for (const std::string &no_question :
+         {std::string("Flat is better than?"), question(0) + question(1), std::string(), bytes}) {
+        client.send(no_question);
+        if (const auto answer = client.receive(Milliseconds(50)); answer.arrived)
+            fail("an answer came", "nothing", test::shown(answer.bytes));
+    }
+    client.send(question(0));
+    client.expect(letter(0));
+}
+
+CHECK_OF_EACH(base_servers, "ignores a datagram that is too long",
+              "[pts:1][needs:serves one client]") {
+    trying(
+        "A client sends a question with 2000 spaces after it, and one of 1024 bytes in all.",
+        "recvfrom cuts what the buffer does not hold: a buffer of 1025 bytes tells a datagram of "
+        "over 1024, which is ignored, from one of 1024, which is answered.");
+    by_hand("",
+            "printf '%-2024s' 'Simple is better than?' | nc -u -w 2 127.0.0.1 65432     # nothing");
+    Server server(program);
+    Ask client(server);
+    client.send(question(0) + std::string(2000, ' '));
+    if (const auto answer = client.receive(Milliseconds(100)); answer.arrived)
+        fail("a datagram of over 1024 bytes was answered", "nothing", test::shown(answer.bytes));
+    client.send(question(1) + std::string(1024 - question(1).size(), ' '));
+    client.expect(letter(1));
+}
+
+CHECK_OF_EACH(base_servers, "answers a burst", "[pts:1][needs:serves one client]") {
+    trying("40 clients send a question each before any of them waits for its answer.",
+           "Datagrams wait in the socket: after one, take the next, until there is none.");
+    by_hand("", "(for i in $(seq 40); do ./zuc/zuc & done; wait) | grep -c Received     # 120");
+    Server server(program);
+    std::vector<Ask> clients;
+    for (int i = 0; i < 40; ++i) clients.emplace_back(server);
+    for (Ask &client : clients) client.send(question(0));
+    for (Ask &client : clients) client.expect(letter(0));
+}
+
+CHECK_OF_EACH(udp_servers, "sleeps when it has nothing to do", "[pts:1][needs:serves one client]") {
+    trying("After an answer, the processor time of the server is measured for half a second.",
+           "A server that waits must sleep in a system call: no loop with a timeout of 0, no "
+           "recvfrom on a non-blocking socket again and again.");
+    by_hand("", "top -b -n 1 -p $(pgrep -n " + program.file() + ")     # the column %CPU");
+    Server server(program);
+    serve_another(server);
+    check_idle(server);
+}
+
+CHECK_OF_EACH(udp_servers, "stops on SIGINT and SIGTERM", "[pts:2][needs:serves one client]") {
+    trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM.",
+           "Wait for signals where you wait for datagrams; then print \"Server stopped\", end all "
+           "threads and children, and return 0.");
+    by_hand("", "pkill -INT -n -x " + program.file());
+    for (const int signal : {SIGINT, SIGTERM}) {
+        Server server(program);
+        serve_another(server);
+        check_stops(server, signal);
+    }
+}
+
+CHECK_OF_EACH(base_servers, "listens where it is told", "[pts:1][needs:serves one client]") {
+    trying(
+        "The server is started with a HOST and a PORT.",
+        "bind to the HOST and PORT of the command line, not to a fixed port or to all addresses.");
+    const std::string host = host_of_our_own();
+    Server server(program, {}, host, {}, 34567);
+    if (server.address().port != 34567)
+        fail("it has bound another port", "34567", std::to_string(server.address().port));
+    serve_another(server, host);
+}
+
+CHECK_OF_EACH(base_servers, "prints the ready line at once", "[pts:1]") {
+    trying("The server is started on port 0 with its output in a pipe; the first line is read.",
+           "Print \"UDP server started at HOST:PORT\" with the port that the system chose "
+           "(getsockname), and flush it: into a pipe, output is kept until the buffer is full.");
+    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " 127.0.0.1 0 | cat",
+            "(none)");
+    check_ready_line(program, "UDP");
+}
+
+CHECK_OF_EACH(base_servers, "is quiet with -q", "[pts:1][needs:serves one client]") {
+    trying("With -q, a client is answered; then the output of the server is looked at.",
+           "With -q, print the ready line, errors, and \"Server stopped\" at most.");
+    Server server(program, {"-q"});
+    serve_another(server);
+    check_quiet(server);
+}
+
+CHECK_OF_EACH(base_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
+    trying("A second server is started on the port of the first.",
+           "Look at the result of bind: one line on standard error, PROGRAM: what: why, and exit "
+           "status 1. On a UDP socket, SO_REUSEADDR lets two servers share a port: do not set it.");
+    check_port_in_use(program);
+}
+
+CHECK_OF_EACH(base_servers, "reports a bad command line", "[pts:1]") {
+    check_command_line(program);
+}
+
+CHECK_OF_EACH(base_servers, "prints nothing that drives a terminal",
+              "[pts:1][needs:serves one client]") {
+    trying("A client sends a datagram with escape sequences, a newline and other bytes in it.",
+           "What a client sends may clear the screen or look like another line of the log: print "
+           "bytes that are not printable ASCII escaped, as \\x1b or \\n.");
+    Server server(program);
+    Ask client(server);
+    client.send("\x1b[2Jgo\nConnected by nobody\x07\xff?");
+    client.send(question(0));
+    client.expect(letter(0));
+    check_clean_output(server);
+}
+
+CHECK_OF_EACH(base_servers, "goes on without its standard output",
+              "[pts:1][needs:serves one client]") {
+    trying(
+        "The pipe that takes the output of the server is closed; then clients ask.",
+        "Output that fails must not end a server: ignore SIGPIPE, and go on when a write fails.");
+    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " | head -n 1",
+            "./zuc/zuc; ./zuc/zuc");
+    Server server(program);
+    server.close_output();
+    for (int i = 0; i < 3; ++i) serve_another(server);
+}
+
+CHECK_OF_EACH(base_servers, "serves IPv6", "[pts:1][needs:serves one client]") {
+    trying("The server is started on ::1.",
+           "Ask getaddrinfo for addresses of any family (AF_UNSPEC), make the socket of the family "
+           "that it returns, and keep senders in a sockaddr_storage.");
+    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " ::1",
+            "./zuc/zuc ::1");
+    needs_ipv6();
+    Server server(program, {}, "::1");
+    serve_another(server, "::1");
+}
+
+CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one client]") {
+    trying("With -e, a client sends a datagram with bytes of all kinds.",
+           "With -e, send back what came in, byte for byte: NUL and bytes over 127 as well.");
+    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " -e",
+            "printf 'Hello\\n\\000\\377?' | nc -u -w 2 127.0.0.1 65432 | od -c");
+    Server server(program, {"-e"});
+    Ask client(server);
+    std::string bytes;
+    for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+    client.send(bytes);
+    client.expect_bytes(bytes);
+}

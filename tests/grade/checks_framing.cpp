@@ -1,0 +1,264 @@
+// What the servers of framing/ must do: abs, ads and afs echo frames.
+#include "check.h"
+
+using namespace grade;
+using test::framing_servers;
+
+namespace {
+
+constexpr auto abs_server = only<"abs">(), afs_server = only<"afs">();
+constexpr bool has_limit(const Program &program) {
+    return program.name == "abs" || program.name == "ads";
+}
+constexpr auto servers_with_limit = test::select<has_limit>();
+
+// A frame of that program with a message that begins with `text`. Those of abs have a length of
+// 00 01 01 00, the same in each byte order: that the order is right is a check of its own.
+std::string frame(const Program &program, std::string text) {
+    if (program.name == "ads") return text + "\n";
+    if (program.name == "afs") return text.resize(1024, ' '), text;
+    text.resize(0x010100, '.');
+    return std::string("\0\1\1\0", 4) + text;
+}
+
+// The same by hand: what is typed at the second terminal.
+void by_nc(const Program &program, const std::string &frames) {
+    const std::string send = program.name == "abs"   ? "printf '\\000\\000\\000\\005Hello'"
+                             : program.name == "ads" ? "printf 'Hello\\n'"
+                                                     : "printf '%-1024s' Hello";
+    by_hand("", "(" + send + (frames.empty() ? "" : "; " + frames) + ") | nc -N 127.0.0.1 " +
+                    std::string(program.port) + " | od -c");
+}
+
+void serve_another(Server &server, const std::string &otherwise) {
+    Talk another(server);
+    another.send(frame(server.program(), "Another"));
+    another.expect_bytes(frame(server.program(), "Another"), otherwise);
+}
+
+} // namespace
+
+CHECK_OF_EACH(framing_servers, "echoes a frame", "[pts:2]") {
+    trying("A client sends a frame and waits for it to come back.",
+           "Receive until the frame is complete, then send it back as it was: header, message and "
+           "delimiter or padding.");
+    by_nc(program, "");
+    Server server(program);
+    serve_another(server, "the frame did not come back as it was");
+}
+
+CHECK_OF_EACH(abs_server, "reads the length in network byte order", "[pts:2]") {
+    trying("A client sends the length 00 00 00 0e and 14 bytes.",
+           "The length is sent with its most significant byte first: ntohl and htonl, or shifts.");
+    Server server(program);
+    Talk client(server);
+    const std::string sent("\0\0\0\x0eHello, Server!", 18);
+    client.send(sent);
+    client.expect_bytes(sent, "the frame did not come back");
+}
+
+CHECK_OF_EACH(abs_server, "echoes an empty frame", "[pts:1][needs:echoes a frame]") {
+    trying("A client sends the length 0, and then another frame.",
+           "A length of 0 is a frame without a message: it comes back, and nothing ends.");
+    by_hand(
+        "",
+        "printf '\\000\\000\\000\\000\\000\\000\\000\\005Hello' | nc -N 127.0.0.1 8888 | od -c");
+    Server server(program);
+    Talk client(server);
+    const std::string sent = std::string(4, '\0') + frame(program, "Hello");
+    client.send(sent);
+    client.expect_bytes(sent);
+}
+
+CHECK_OF_EACH(framing_servers, "echoes frame after frame", "[pts:1][needs:echoes a frame]") {
+    trying("A client sends three frames, each when the one before has come back.",
+           "A conversation is a loop: after a frame the server waits for the next one.");
+    by_nc(program, "sleep 1; printf 'and again'");
+    Server server(program);
+    Talk client(server);
+    std::string all;
+    for (const char *text : {"first", "second", "third"}) {
+        client.send(frame(program, text));
+        all += frame(program, text);
+        client.expect_bytes(all, "not every frame came back");
+    }
+}
+
+CHECK_OF_EACH(framing_servers, "takes a frame in pieces", "[pts:2][needs:echoes a frame]") {
+    trying(
+        "A client sends a frame in pieces, each when the server has read the one before.",
+        "TCP is a stream of bytes: one recv may return a part of a frame, or of its header. Keep "
+        "it until the rest has come.");
+    by_hand("", program.name == "abs"
+                    ? "(printf '\\000\\000'; sleep 1; printf '\\000\\005He'; sleep 1; "
+                      "printf llo) | nc -N 127.0.0.1 8888 | od -c"
+                : program.name == "ads"
+                    ? "(printf He; sleep 1; printf 'llo\\n') | nc -N 127.0.0.1 8889"
+                    : "(printf '%-1000s' Hello; sleep 1; printf '%-24s' x) | nc -N "
+                      "127.0.0.1 8890 | wc -c     # 1024");
+    Server server(program);
+    Talk client(server);
+    const std::string sent = frame(program, "in pieces");
+    client.send_in_pieces(sent.substr(0, 6)); // of abs, the header and two bytes
+    client.send_in_pieces(sent.substr(6), sent.size() / 3);
+    client.expect_bytes(sent);
+}
+
+CHECK_OF_EACH(framing_servers, "takes several frames in one segment",
+              "[pts:1][needs:echoes frame after frame]") {
+    trying("A client sends three frames and the beginning of a fourth at once, then the rest.",
+           "One recv may return several frames and a part: answer all that are complete, and keep "
+           "the rest.");
+    by_nc(program, "printf 'and again'");
+    Server server(program);
+    Talk client(server);
+    const std::string three = frame(program, "first") + frame(program, "second") +
+                              frame(program, "third"),
+                      fourth = frame(program, "fourth");
+    client.send(three + fourth.substr(0, 5));
+    client.expect_bytes(three, "the complete frames did not all come back");
+    client.send(fourth.substr(5));
+    client.expect_bytes(three + fourth, "the frame that came in two parts did not come back");
+}
+
+CHECK_OF_EACH(servers_with_limit, "refuses a frame over the limit",
+              "[pts:1][needs:echoes a frame]") {
+    const bool prefixed = program.name == "abs";
+    trying(prefixed ? "A client sends the length ff ff ff ff, and no more."
+                    : "A client sends 2 MiB without a newline.",
+           prefixed ? "Do not trust a length: over 1 MiB, close the connection at once instead of "
+                      "waiting for the bytes or allocating for them."
+                    : "Over 64 KiB without a newline, close the connection: else one client fills "
+                      "the memory.");
+    by_hand(
+        "",
+        prefixed
+            ? "(printf '\\377\\377\\377\\377'; sleep 5) | nc -N 127.0.0.1 8888     # ends at once"
+            : "head -c 2000000 /dev/zero | tr '\\0' x | nc -N 127.0.0.1 8889     # ends");
+    Server server(program);
+    {
+        Talk client(server);
+        if (prefixed) client.send("\xff\xff\xff\xff");
+        else client.connection().send(std::string(2 << 20, 'x'));
+        client.expect_end("the connection is still open");
+    }
+    serve_another(server, "after that, another client was not served");
+}
+
+CHECK_OF_EACH(framing_servers, "serves several clients at once", "[pts:1][needs:echoes a frame]") {
+    trying("Six clients connect; five send half a frame and fall silent; the sixth sends a frame.",
+           "Each client needs a thread of its own, or the server an event loop.");
+    by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & ./framing/" +
+                    std::string(test::client_of(program).name));
+    Server server(program);
+    std::vector<Talk> clients;
+    for (int i = 0; i < 5; ++i) {
+        clients.emplace_back(server);
+        clients.back().send(frame(program, "silent").substr(0, 5));
+    }
+    serve_another(server, "a client was not served while others were silent");
+    clients.back().send(frame(program, "silent").substr(5));
+    clients.back().expect_bytes(frame(program, "silent"), "its frame did not come back");
+}
+
+CHECK_OF_EACH(framing_servers, "survives clients that reset", "[pts:1][needs:echoes a frame]") {
+    trying("Clients reset their connection in mid-frame and with frames on their way back; then "
+           "another client sends a frame.",
+           "recv and send fail with ECONNRESET or EPIPE then: drop that client alone. SIGPIPE ends "
+           "a server unless it sends with MSG_NOSIGNAL or ignores the signal.");
+    by_hand("", "(printf Hel; sleep 9) | timeout -s KILL 1 nc 127.0.0.1 " +
+                    std::string(program.port) + "; ./framing/" +
+                    std::string(test::client_of(program).name));
+    Server server(program);
+    const std::string many = test::repeat(frame(program, "many"), 20);
+    for (int i = 0; i < 20; ++i) {
+        Talk client(server, 2048);
+        if (i % 2) client.send(many.substr(0, 5));
+        else client.connection().send(many, Milliseconds(100));
+        if (i % 4 < 2) client.gets("", Milliseconds(5));
+        client.connection().reset();
+    }
+    serve_another(server, "after that, another client was not served");
+}
+
+CHECK_OF_EACH(framing_servers, "closes when the client has closed",
+              "[pts:1][needs:echoes a frame]") {
+    trying("A client sends a frame, shuts down its sending side, reads, and waits for the end of "
+           "file.",
+           "When recv returns 0, no more frames come: close the connection.");
+    by_nc(program, "");
+    Server server(program);
+    Talk client(server);
+    client.send(frame(program, "last"));
+    client.finish();
+    client.expect_bytes(frame(program, "last"));
+    client.expect_end();
+}
+
+CHECK_OF_EACH(afs_server, "ends at a block of spaces", "[pts:1][needs:echoes a frame]") {
+    trying("A client sends a block, and one of spaces alone; it does not close.",
+           "A block of only spaces ends the conversation: close the connection.");
+    by_hand("",
+            "(printf '%-1024s' Hello; printf '%-1024s' ''; sleep 5) | nc -N 127.0.0.1 8890     # "
+            "ends at once");
+    Server server(program);
+    Talk client(server);
+    client.send(frame(program, "Hello"));
+    client.expect_bytes(frame(program, "Hello"));
+    client.send(std::string(1024, ' '));
+    client.expect_end();
+}
+
+CHECK_OF_EACH(framing_servers, "sleeps when it has nothing to do",
+              "[pts:1][needs:echoes a frame]") {
+    trying("A silent client is connected; the processor time of the server is measured for half a "
+           "second.",
+           "A server that waits must sleep in a system call.");
+    by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & top -b -n 1 -p $(pgrep -n " +
+                    program.file() + ")");
+    Server server(program);
+    Talk client(server);
+    client.send(frame(program, "Hello"));
+    client.expect_bytes(frame(program, "Hello"));
+    check_idle(server);
+}
+
+CHECK_OF_EACH(framing_servers, "stops on SIGINT and SIGTERM", "[pts:1][needs:echoes a frame]") {
+    trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM, while a client is connected.",
+           "Wait for signals where you wait for clients; then print \"Server stopped\", end all "
+           "threads and children, and return 0.");
+    by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & sleep 1; pkill -INT -n -x " +
+                    program.file());
+    for (const int signal : {SIGINT, SIGTERM}) {
+        Server server(program);
+        Talk client(server);
+        client.send(frame(program, "Hello"));
+        client.expect_bytes(frame(program, "Hello"));
+        check_stops(server, signal);
+    }
+}
+
+CHECK_OF_EACH(framing_servers, "prints the ready line at once", "[pts:1]") {
+    trying("The server is started on port 0 with its output in a pipe; the first line is read.",
+           "Print \"TCP server started at HOST:PORT\" with the port that the system chose "
+           "(getsockname), and flush it: into a pipe, output is kept until the buffer is full.");
+    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " 127.0.0.1 0 | cat",
+            "(none)");
+    check_ready_line(program, "TCP");
+}
+
+CHECK_OF_EACH(framing_servers, "prints nothing that drives a terminal",
+              "[pts:1][needs:echoes a frame]") {
+    trying("A client sends a message with escape sequences in it.",
+           "Print bytes that are not printable ASCII escaped, as \\x1b.");
+    by_hand("", "printf '\\033[2JHello\\n' | nc -N 127.0.0.1 " + std::string(program.port));
+    Server server(program);
+    Talk client(server);
+    client.send(frame(program, "\x1b[2JHello\x07\xff"));
+    client.expect_bytes(frame(program, "\x1b[2JHello\x07\xff"));
+    check_clean_output(server);
+}
+
+CHECK_OF_EACH(framing_servers, "reports a bad command line", "[pts:1]") {
+    check_command_line(program);
+}

@@ -1,0 +1,214 @@
+// grade: gives points to the programs of a submission, or of a class, and says what was wrong. It
+// builds and runs what strangers have written; sandbox.h tells how it keeps that apart.
+#include "grader.h"
+#include "sandbox.h"
+
+#include "../support/text.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+using namespace grade;
+
+namespace {
+
+constexpr const char *usage_line = "usage: grade [-hlzAH] [-f DIR | -c DIR] [-k DIR] [-m ARGUMENT] "
+                                   "[-j N] [-o DIR] [NAME ...]\n";
+constexpr const char *help_text =
+    "Grades the programs of the Zen lab kit. NAME is an exercise (tas) or a check (\"tas: serves "
+    "one "
+    "client\");\nwithout, all are graded.\n\n"
+    "  -f DIR   the submission: a directory with tas/tas.cpp and so on (default: that of the kit)\n"
+    "  -c DIR   a class: each subdirectory of DIR is the submission of the student of that name\n"
+    "  -k DIR   the kit: its Makefile, zen.h and socketserver.h are used (default: .)\n"
+    "  -z       use the zen.h and the socketserver.h of the submission, where it has them\n"
+    "  -m ARG   one more argument for make: CXX=clang++; may be repeated\n"
+    "  -b DIR   build nothing: the programs stand in DIR\n"
+    "  -j N     run N checks at a time (default: two for each processor)\n"
+    "  -o DIR   write all result files into DIR; for a class, one directory a student and the "
+    "tables\n"
+    "  -G FILE  write Gradescope's results.json\n"
+    "  -C FILE  write Classroom 50's result.json\n"
+    "  -J FILE  write JUnit XML\n"
+    "  -S FILE  write a table with commas: a row a student, a column an exercise\n"
+    "  -A       print the scores as Autolab's last line\n"
+    "  -R FILE  a roster exported from Canvas or Moodle: it is written, with the totals, to\n"
+    "           roster.csv in the directory of -o\n"
+    "  -N NAME  the column of the roster that is filled, or added (default: Zen lab)\n"
+    "  -H       show the hidden checks as well\n"
+    "  -l       list the checks and their points, and end\n"
+    "  -h       print this text, and end\n\n"
+    "Exit status: 0 graded, whatever the score; 1 the grading failed or was broken off; 2 wrong "
+    "usage.\n"
+    "Example: grade -f ../submission -G results.json tas tap tae\n";
+
+struct Options {
+    Settings settings;
+    std::string class_directory, output, gradescope, classroom50, junit, csv, roster;
+    std::string column = "Zen lab";
+    bool autolab = false, hidden = false, list = false;
+};
+
+struct UsageError : std::runtime_error {
+    using runtime_error::runtime_error;
+};
+
+Options parse(int argc, char *argv[]) {
+    Options options;
+    int letter = 0;
+    while ((letter = getopt(argc, argv, ":hlzAHf:c:k:m:b:j:o:G:C:J:S:R:N:")) != -1) {
+        const std::string value = optarg ? optarg : "";
+        switch (letter) {
+        case 'h': std::cout << usage_line << help_text; std::exit(0);
+        case 'l': options.list = true; break;
+        case 'z': options.settings.own_headers = true; break;
+        case 'A': options.autolab = true; break;
+        case 'H': options.hidden = true; break;
+        case 'f': options.settings.from = value; break;
+        case 'c': options.class_directory = value; break;
+        case 'k': options.settings.kit = value; break;
+        case 'm': options.settings.make.push_back(value); break;
+        case 'b': options.settings.built = fs::absolute(value); break;
+        case 'o': options.output = value; break;
+        case 'G': options.gradescope = value; break;
+        case 'C': options.classroom50 = value; break;
+        case 'J': options.junit = value; break;
+        case 'S': options.csv = value; break;
+        case 'R': options.roster = value; break;
+        case 'N': options.column = value; break;
+        case 'j': {
+            const int jobs = std::atoi(value.c_str());
+            if (jobs < 1 || jobs > 64)
+                throw UsageError("-j must be a number from 1 to 64, not '" + value + "'");
+            options.settings.jobs = static_cast<std::size_t>(jobs);
+            break;
+        }
+        case ':':
+            throw UsageError(std::string("option -") + static_cast<char>(optopt) +
+                             " needs a value");
+        default: throw UsageError(std::string("unknown option -") + static_cast<char>(optopt));
+        }
+    }
+    for (int i = optind; i < argc; ++i) options.settings.names.push_back(argv[i]);
+    if (!fs::exists(fs::path(options.settings.kit) / "zen.h"))
+        throw UsageError("no kit (zen.h) is in " + options.settings.kit);
+    for (const std::string &directory : {options.settings.from, options.class_directory})
+        if (!directory.empty() && !fs::is_directory(directory))
+            throw UsageError(directory + " is no directory");
+    if (!options.roster.empty() && options.output.empty()) throw UsageError("-R needs -o");
+    return options;
+}
+
+std::string read(const std::string &path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file) throw std::runtime_error("cannot read " + path);
+    return text.str();
+}
+
+// Writes the result files of one submission: those that were asked for by name, and with a
+// directory all of them.
+void write_results(const Options &options, const Grading &grading, const std::string &directory) {
+    const auto write_to = [](const std::string &path, const std::string &content) {
+        if (!path.empty()) write(path, content);
+    };
+    write_to(options.gradescope, gradescope(grading));
+    write_to(options.classroom50, classroom50(grading));
+    write_to(options.junit, junit(grading));
+    if (directory.empty()) return;
+    fs::create_directories(directory);
+    write(directory + "/results.json", gradescope(grading));
+    write(directory + "/result.json", classroom50(grading));
+    write(directory + "/junit.xml", junit(grading));
+    write(directory + "/report.txt", text_report(grading, false, options.hidden));
+}
+
+void write_tables(const Options &options, const std::vector<Grading> &gradings) {
+    if (!options.csv.empty()) write(options.csv, csv(gradings));
+    if (!options.output.empty()) write(options.output + "/grades.csv", csv(gradings));
+    if (options.roster.empty()) return;
+    std::vector<std::string> notes;
+    write(options.output + "/roster.csv",
+          fill_roster(read(options.roster), options.column, gradings, notes));
+    if (interrupted) return;
+    for (const std::string &note : notes) std::cerr << "grade: " << note << '\n';
+}
+
+int grade_one(const Options &options) {
+    const Grading grading = run(options.settings, "", [&](const Grading &now) {
+        write_results(options, now, options.output);
+    });
+    std::cout << text_report(grading, isatty(STDOUT_FILENO), options.hidden) << std::flush;
+    write_tables(options, {grading});
+    if (options.autolab) std::cout << autolab(grading) << std::endl;
+    return grading.complete ? 0 : 1;
+}
+
+int grade_class(const Options &options) {
+    std::vector<std::string> students;
+    for (const auto &entry : fs::directory_iterator(options.class_directory))
+        if (entry.is_directory() && !entry.is_symlink())
+            students.push_back(entry.path().filename());
+    std::sort(students.begin(), students.end());
+    if (students.empty()) throw std::runtime_error("no directory is in " + options.class_directory);
+    std::vector<Grading> gradings;
+    for (const std::string &student : students) { // the table is there from the beginning
+        Grading none;
+        none.student = student;
+        none.results = plan(options.settings);
+        gradings.push_back(none);
+    }
+    if (!options.output.empty()) fs::create_directories(options.output);
+    for (std::size_t i = 0; i < students.size() && !interrupted; ++i) {
+        Settings settings = options.settings;
+        settings.from = options.class_directory + "/" + students[i];
+        const std::string directory =
+            options.output.empty() ? "" : options.output + "/" + students[i];
+        gradings[i] = run(settings, students[i], [&](const Grading &now) {
+            if (&now == &gradings[i]) return;
+            write_results(options, now, directory);
+        });
+        std::cout << students[i] << ": " << gradings[i].earned() << " of " << gradings[i].possible()
+                  << " (" << static_cast<int>(gradings[i].seconds + 0.5) << " s)" << std::endl;
+        write_tables(options, gradings);
+    }
+    write_tables(options, gradings);
+    return interrupted ? 1 : 0;
+}
+
+} // namespace
+
+int main(int argc, char *argv[]) {
+    if (argc > 9 && std::strcmp(argv[1], "--run") == 0) return run_in_sandbox(argv + 2);
+    if (argc == 3 && std::strcmp(argv[1], "--end") == 0) return end_processes_of(argv[2]);
+    try {
+        const Options options = parse(argc, argv);
+        if (options.list) {
+            for (const Result &result : plan(options.settings))
+                std::cout << result.check.points << "  " << result.check.name << '\n';
+            return 0;
+        }
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+            struct sigaction action = {};
+            action.sa_handler = [](int) { interrupted = 1; };
+            sigaction(signal, &action, nullptr);
+        }
+        adopt_descendants();
+        return options.class_directory.empty() ? grade_one(options) : grade_class(options);
+    } catch (const UsageError &error) {
+        std::cerr << "grade: " << error.what() << '\n' << usage_line;
+        return 2;
+    } catch (const std::exception &error) {
+        std::cerr << "grade: " << error.what() << '\n';
+        return 1;
+    }
+}

@@ -1,0 +1,40 @@
+#include "place.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+namespace grade {
+
+Place place;
+Report report_of_check;
+
+std::string launcher() {
+    static const std::string path = std::filesystem::read_symlink("/proc/self/exe");
+    return place.launcher.empty() ? path : place.launcher;
+}
+
+std::string checks_program() { return std::filesystem::path(launcher()).parent_path() / "checks"; }
+
+std::vector<std::string> check_command(const Place &there, const std::string &name) {
+    return {"/usr/bin/env",
+            "ZEN_GRADE_PROGRAMS=" + there.programs,
+            "ZEN_GRADE_SCRATCH=" + there.scratch,
+            "ZEN_GRADE_USER=" + std::to_string(there.user),
+            "ZEN_GRADE_LAUNCHER=" + there.launcher,
+            checks_program(),
+            "\"" + name + "\""};
+}
+
+Place place_of_this_process() {
+    const auto setting = [](const char *name) -> std::string {
+        const char *value = std::getenv(name);
+        if (!value) throw std::runtime_error(std::string(name) + " is not set: run grade instead");
+        return value;
+    };
+    return {setting("ZEN_GRADE_PROGRAMS"), setting("ZEN_GRADE_SCRATCH"),
+            static_cast<uid_t>(std::stoul(setting("ZEN_GRADE_USER"))),
+            setting("ZEN_GRADE_LAUNCHER")};
+}
+
+} // namespace grade

@@ -1,0 +1,218 @@
+#include "sandbox.h"
+
+#include "../support/process.h"
+#include "../support/procfs.h"
+#include "place.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+
+#include <grp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace grade {
+
+namespace {
+
+constexpr uid_t first_user = 62'000, last_user = 62'999;
+
+// Whether this process may take any user id: in a container, only some of them may exist.
+bool user_exists(uid_t user) {
+    std::ifstream map("/proc/self/uid_map");
+    for (unsigned long inside, outside, count; map >> inside >> outside >> count;)
+        if (user >= inside && user - inside < count) return true;
+    return false;
+}
+
+// Takes the name of a socket that belongs to no file, and so is free again when this process ends.
+bool take_name(const std::string &name) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    std::copy(name.begin(), name.end(), address.sun_path + 1); // after NUL: no file
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    const int held = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (bind(held, reinterpret_cast<sockaddr *>(&address), size) == 0) return true;
+    close(held);
+    return false;
+}
+
+void limit(decltype(RLIMIT_CPU) resource, long value) {
+    rlimit current = {};
+    getrlimit(resource, &current);
+    const rlim_t most = std::min(static_cast<rlim_t>(value), current.rlim_max);
+    const rlimit wanted = {most, most};
+    setrlimit(resource, &wanted);
+}
+
+// The processes and threads of the own user: the limit on their number counts them all.
+long own_processes() {
+    long count = 0;
+    std::error_code error;
+    for (const auto &entry : std::filesystem::directory_iterator("/proc", error)) {
+        const int number = std::atoi(entry.path().filename().c_str());
+        std::ifstream file(entry.path() / "status");
+        long threads = 0;
+        uid_t owner = 0;
+        for (std::string line; number > 0 && std::getline(file, line);) {
+            if (line.rfind("Uid:", 0) == 0) owner = static_cast<uid_t>(std::stoul(line.substr(4)));
+            if (line.rfind("Threads:", 0) == 0) threads = std::stol(line.substr(8));
+        }
+        if (owner == geteuid()) count += threads;
+    }
+    return count;
+}
+
+void write_file(const char *path, const std::string &text) { std::ofstream(path) << text; }
+
+} // namespace
+
+uid_t take_user() {
+    if (geteuid() != 0 || !user_exists(last_user)) return geteuid();
+    for (uid_t user = first_user; user <= last_user; ++user)
+        if (take_name("zen-grade-user-" + std::to_string(user))) return user;
+    throw std::runtime_error("no user id is free: too many graders run");
+}
+
+std::vector<std::string> sandboxed(const std::vector<std::string> &command,
+                                   const std::string &directory, uid_t user, const Limits &limits) {
+    std::vector<std::string> all = {launcher(), "--run", directory, std::to_string(user)};
+    for (const long value : {limits.processor_seconds, limits.address_space, limits.file_size,
+                             limits.descriptors, limits.processes})
+        all.push_back(std::to_string(value));
+    all.insert(all.end(), command.begin(), command.end());
+    return all;
+}
+
+int run_in_sandbox(char **arguments) {
+    const std::string directory = arguments[0];
+    const auto user = static_cast<uid_t>(std::stoul(arguments[1]));
+    const auto number = [&](int i) { return std::stol(arguments[2 + i]); };
+    constexpr long mebibyte = 1 << 20;
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_CPU, number(0));
+    if (number(1) > 0) limit(RLIMIT_AS, number(1) * mebibyte);
+    limit(RLIMIT_FSIZE, number(2) * mebibyte);
+    limit(RLIMIT_NOFILE, number(3));
+    limit(RLIMIT_NPROC, number(4) + (user == geteuid() ? own_processes() : 0));
+    if (user != geteuid() &&
+        (setgroups(0, nullptr) != 0 || setgid(user) != 0 || setuid(user) != 0)) {
+        std::cerr << "the grader cannot become another user: " << strerror(errno) << '\n';
+        return 127;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (chdir(directory.c_str()) != 0) {
+        std::cerr << "the grader cannot use " << directory << ": " << strerror(errno) << '\n';
+        return 127;
+    }
+    for (const char *name : {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}) unsetenv(name);
+    setenv("LC_ALL", "C", 1);
+    setenv("HOME", directory.c_str(), 1);
+    setenv("TMPDIR", directory.c_str(), 1);
+    char **command = arguments + 7;
+    execvp(command[0], command);
+    std::cerr << "cannot start " << command[0] << ": " << strerror(errno) << '\n';
+    return 127;
+}
+
+void adopt_descendants() {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (!test::sanitized) prctl(PR_SET_DUMPABLE, 0); // LeakSanitizer looks into its own process
+}
+
+bool leave_network() {
+    const uid_t user = geteuid();
+    const gid_t group = getegid();
+    if (user == 0) {
+        if (unshare(CLONE_NEWNET) != 0) return false;
+    } else {
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+        write_file("/proc/self/setgroups", "deny");
+        write_file("/proc/self/uid_map", std::to_string(user) + " " + std::to_string(user) + " 1");
+        write_file("/proc/self/gid_map",
+                   std::to_string(group) + " " + std::to_string(group) + " 1");
+    }
+    const int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq loopback = {};
+    std::strcpy(loopback.ifr_name, "lo");
+    loopback.ifr_flags = IFF_UP;
+    const bool up = ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
+    close(any);
+    if (!up) throw std::runtime_error("cannot bring up loopback");
+    return true;
+}
+
+std::vector<pid_t> descendants(pid_t pid) {
+    std::multimap<pid_t, pid_t> children;
+    std::error_code error;
+    for (const auto &entry : std::filesystem::directory_iterator("/proc", error)) {
+        const int number = std::atoi(entry.path().filename().c_str());
+        if (number == 0) continue;
+        std::ifstream file(entry.path() / "stat");
+        std::string text;
+        std::getline(file, text);
+        std::istringstream fields(text.substr(text.rfind(')') + 1));
+        std::string state;
+        if (pid_t parent = 0; fields >> state >> parent) children.emplace(parent, number);
+    }
+    std::vector<pid_t> found = {pid};
+    for (std::size_t i = 0; i < found.size(); ++i)
+        for (auto [child, end] = children.equal_range(found[i]); child != end; ++child)
+            found.push_back(child->second);
+    found.erase(found.begin());
+    return found;
+}
+
+int end_processes_of(char *user) {
+    const auto number = static_cast<uid_t>(std::stoul(user));
+    if (setgroups(0, nullptr) == 0 && setgid(number) == 0 && setuid(number) == 0)
+        kill(-1, SIGKILL); // all at once, so that none can start another meanwhile
+    return 0;
+}
+
+void end_descendants(uid_t user, const std::vector<pid_t> &spared) {
+    if (user != geteuid()) test::Process({launcher(), "--end", std::to_string(user)}).wait_exit();
+    while (true) {
+        std::vector<pid_t> left;
+        for (const pid_t child : test::children(getpid())) {
+            if (std::count(spared.begin(), spared.end(), child) > 0) continue;
+            left.push_back(child);
+            const std::vector<pid_t> its_own = descendants(child);
+            left.insert(left.end(), its_own.begin(), its_own.end());
+        }
+        if (left.empty()) return;
+        for (const pid_t pid : left) kill(pid, SIGSTOP); // so that none starts another meanwhile
+        for (const pid_t pid : left) kill(pid, SIGKILL);
+        for (const pid_t pid : left) waitpid(pid, nullptr, WNOHANG);
+    }
+}
+
+LookAs::LookAs(uid_t user)
+    : own_user_(static_cast<uid_t>(setfsuid(user))),
+      own_group_(static_cast<gid_t>(setfsgid(user == geteuid() ? getegid() : user))) {}
+
+LookAs::~LookAs() {
+    setfsuid(own_user_);
+    setfsgid(own_group_);
+}
+
+} // namespace grade

@@ -1,0 +1,67 @@
+// A place for the programs of strangers: a process group and, if the grader is root, a user of
+// their own; limits on what they use; no network but a loopback of their own, where the system
+// allows that; and nothing of them left afterwards.
+#ifndef ZEN_TESTS_GRADE_SANDBOX_H
+#define ZEN_TESTS_GRADE_SANDBOX_H
+
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace grade {
+
+/// Limits of a process in the sandbox; for what may be shared, of all together.
+struct Limits {
+    long processor_seconds = 20;
+    long address_space = 4096; ///< MiB; 0 = any, for sanitizers, which reserve terabytes
+    long file_size = 16;       ///< MiB
+    long descriptors = 4096;
+    long processes = 600; ///< more than the user has already
+};
+
+/// A user id of nobody's that no other grader on this machine uses, held until this process ends;
+/// the own one if the grader is not root.
+uid_t take_user();
+
+/// The command that runs `command` in the sandbox: in `directory`, as `user`, with these limits.
+std::vector<std::string> sandboxed(const std::vector<std::string> &command,
+                                   const std::string &directory, uid_t user, const Limits &limits);
+
+/// What that command does: limits this process and becomes the program. Returns if it cannot: 127.
+int run_in_sandbox(char **arguments);
+
+/// Ends all processes of a user but this one, and this one is of that user. Returns: it could not.
+int end_processes_of(char *user);
+
+/// Makes this process the one that all descendants are left to (PR_SET_CHILD_SUBREAPER), and keeps
+/// other processes of its user from looking into it.
+void adopt_descendants();
+
+/// Gives this process a network of its own in which there is only loopback. False: not allowed here.
+bool leave_network();
+
+/// All descendants of a process, those that nobody has waited for included.
+std::vector<pid_t> descendants(pid_t pid);
+
+/// Ends all processes of the sandbox that are left: those of `user`, if it is not the own one, and
+/// all descendants of this process but `spared` and theirs.
+void end_descendants(uid_t user, const std::vector<pid_t> &spared = {});
+
+/// While it lives, this thread looks at files as `user` does: what /proc tells of a process, it
+/// tells to its own user.
+class LookAs {
+  public:
+    explicit LookAs(uid_t user);
+    ~LookAs();
+    LookAs(const LookAs &) = delete;
+    LookAs &operator=(const LookAs &) = delete;
+
+  private:
+    uid_t own_user_;
+    gid_t own_group_;
+};
+
+} // namespace grade
+
+#endif
