@@ -12,6 +12,7 @@
 ## make grade        grade these programs, as an instructor would; or make grade-NAME (make grade-tas)
 ## make grade FROM=DIR        grade a submission: a directory with tas/tas.cpp and so on
 ## make grade-class FROM=DIR  grade each subdirectory of DIR; results in build/grades/
+## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
 ## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer; or make lint-zens
 ## make clean        remove everything that make has built
 ## make help         print this list
@@ -41,7 +42,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak lint grade grade-class FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing \
+.PHONY: all help clean demo test faults fuzz soak lint grade grade-class check-grader FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing \
         $(EXERCISES:%=grade-%)
 all: $(PROGRAMS)
 
@@ -75,7 +76,7 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT)
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BUILD)/tests/grade/results.o $(BUILD)/tests/grade/plan.o
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
@@ -114,6 +115,10 @@ $(BUILD)/tests/grade/run/checks: $(CHECKS) $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
+$(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o,$(GRADE)) $(BUILD)/tests/grade/grader_test.o $(GRADE_SUPPORT)
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -o $@ $^
+
 FROM ?= .
 GRADE_COMMAND = $< $(if $(SAN),-m SAN=$(SAN)) $(if $(filter-out g++ c++,$(CXX)),-m CXX=$(CXX)) $(GRADEFLAGS)
 grade: $(GRADER)
@@ -125,7 +130,11 @@ $(EXERCISES:%=grade-%): grade-%: $(GRADER)
 grade-class: $(GRADER)
 	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades
 
-test: $(BUILD)/tests/run $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
+# Grades the grader by wrong and by right programs; ONLY=tas- checks those with that in their name.
+check-grader: $(BUILD)/tests/grade/run/check-grader $(GRADER) $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< $(if $(SAN),SAN=$(SAN)) $(ONLY)
+
+test: $(BUILD)/tests/run $(GRADER) $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
 	ZEN_KIT=$(KIT) sh tests/all.sh $<
 
 $(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)

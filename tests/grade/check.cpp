@@ -158,6 +158,7 @@ void add_check(const Program &program, const std::string &behaviour, const std::
     if (points.size() != 1) throw std::logic_error(check.name + ": no tag like [pts:1]");
     check.points = std::stoi(points.front());
     check.hidden = tags.find("[hidden]") != tags.npos;
+    check.mechanism = tags.find("[mechanism]") != tags.npos;
     for (const std::string &need : tags_of(tags, "needs:"))
         check.needs.push_back(name + ": " + need);
     checks().push_back(check);

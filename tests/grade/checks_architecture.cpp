@@ -249,7 +249,8 @@ Seen watch_answers(Server &server) {
 
 // ---- zens and zus
 
-CHECK_OF_EACH(zens, "serves one client after the other", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(zens, "serves one client after the other",
+              "[pts:2][mechanism][needs:serves one client]") {
     trying("A second client connects and asks while the first is connected; then the first leaves.",
            "zens is iterative: accept, converse until the client has gone, close, and only then "
            "accept again.");
@@ -266,7 +267,7 @@ CHECK_OF_EACH(zens, "serves one client after the other", "[pts:2][needs:serves o
     second.expect("", "when the first client had left, the second was not served");
 }
 
-CHECK_OF_EACH(zens, "sleeps in accept and in recv", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(zens, "sleeps in accept and in recv", "[pts:2][mechanism][needs:serves one client]") {
     trying("The threads, the children and the system call of the server are looked at: idle, and "
            "with a silent client.",
            "One thread does all: it sleeps in accept while there is no client, and in recv while "
@@ -282,7 +283,7 @@ CHECK_OF_EACH(zens, "sleeps in accept and in recv", "[pts:2][needs:serves one cl
     if (!can_look(server.pid())) undetermined("the system does not tell which calls it sleeps in");
 }
 
-CHECK_OF_EACH(zus, "answers in one thread", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(zus, "answers in one thread", "[pts:2][mechanism][needs:serves one client]") {
     trying("300 datagrams are asked while its threads, its children and its system call are looked "
            "at.",
            "zus is iterative: one thread, which sleeps in recvfrom and answers what it receives.");
@@ -298,7 +299,7 @@ CHECK_OF_EACH(zus, "answers in one thread", "[pts:2][needs:serves one client]") 
 
 // ---- Pools
 
-CHECK_OF_EACH(mzts, "has N workers", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client]") {
     trying("With -w 3, the threads are counted: before the first client, with two, with eight.",
            "The pool is made once, at the start: N workers and the master, however many clients "
            "there are. The master sleeps in accept and serves nobody itself.");
@@ -314,7 +315,7 @@ CHECK_OF_EACH(mzts, "has N workers", "[pts:2][needs:serves one client]") {
     expect_children(server, 0, "(there must be none)");
 }
 
-CHECK_OF_EACH(mzts, "makes client N+1 wait", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(mzts, "makes client N+1 wait", "[pts:2][mechanism][needs:serves one client]") {
     trying(
         "With -w 3, three clients talk and fall silent; a fourth asks; then one of the three "
         "leaves.",
@@ -351,7 +352,7 @@ CHECK_OF_EACH(mzts, "serves all that wait", "[pts:1][needs:serves one client]") 
     }
 }
 
-CHECK_OF_EACH(mzus, "has N workers", "[pts:3][needs:serves one client]") {
+CHECK_OF_EACH(mzus, "has N workers", "[pts:3][mechanism][needs:serves one client]") {
     trying(
         "With -w 3, the threads are counted before the first datagram and while 300 are asked.",
         "The pool is made once, at the start: N workers and the master, which sleeps in recvfrom "
@@ -369,7 +370,8 @@ CHECK_OF_EACH(mzus, "has N workers", "[pts:3][needs:serves one client]") {
 
 // ---- The framework
 
-CHECK_OF_EACH(sszt, "starts a thread for each client", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(sszt, "starts a thread for each client",
+              "[pts:2][mechanism][needs:serves one client]") {
     trying("Five clients talk, one after the other; each time the threads are counted.",
            "The threading mix-in starts a thread for each connection, so one client more is one "
            "thread more.");
@@ -394,7 +396,8 @@ CHECK_OF_EACH(sszt, "lets its threads go", "[pts:1][needs:starts a thread for ea
     expect_threads(server, 1, "when all clients have left");
 }
 
-CHECK_OF_EACH(sszt_fork, "forks a process for each client", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(sszt_fork, "forks a process for each client",
+              "[pts:2][mechanism][needs:serves one client]") {
     trying("With -f, five clients talk, one after the other; each time the children are counted.",
            "With -f, the forking mix-in starts a child process for each connection.");
     by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ps --ppid $(pgrep -o -x sszt)");
@@ -428,7 +431,8 @@ CHECK_OF_EACH(sszt_fork, "closes the connection in the parent",
     client.expect_end();
 }
 
-CHECK_OF_EACH(sszu, "starts a thread for each datagram", "[pts:3][needs:serves one client]") {
+CHECK_OF_EACH(sszu, "starts a thread for each datagram",
+              "[pts:3][mechanism][needs:serves one client]") {
     trying("300 datagrams are asked while the threads and children of the server are looked at.",
            "The threading mix-in starts a thread for each datagram, which ends when that is "
            "answered.");
@@ -441,7 +445,8 @@ CHECK_OF_EACH(sszu, "starts a thread for each datagram", "[pts:3][needs:serves o
     expect_threads(server, 1, "when all datagrams are answered");
 }
 
-CHECK_OF_EACH(sszu_fork, "forks a process for each datagram", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(sszu_fork, "forks a process for each datagram",
+              "[pts:2][mechanism][needs:serves one client]") {
     trying("With -f, 300 datagrams are asked while the children of the server are looked at.",
            "With -f, the forking mix-in starts a child process for each datagram.");
     by_hand("", "strace -f -c -e trace=clone,clone3 -p $(pgrep -o -x sszu)     # and ./zuc/zuc");
@@ -468,18 +473,18 @@ CHECK_OF_EACH(sszu_fork, "leaves no zombie", "[pts:1][needs:serves one client]")
 
 // ---- Event loops
 
-CHECK_OF_EACH(by_select, "waits in select", "[pts:3][needs:serves one client]") {
+CHECK_OF_EACH(by_select, "waits in select", "[pts:3][mechanism][needs:serves one client]") {
     expect_to_sleep_in(program, select_calls, "select");
 }
-CHECK_OF_EACH(by_poll, "waits in poll", "[pts:3][needs:serves one client]") {
+CHECK_OF_EACH(by_poll, "waits in poll", "[pts:3][mechanism][needs:serves one client]") {
     expect_to_sleep_in(program, poll_calls, "poll");
 }
-CHECK_OF_EACH(by_epoll, "waits in epoll", "[pts:3][needs:serves one client]") {
+CHECK_OF_EACH(by_epoll, "waits in epoll", "[pts:3][mechanism][needs:serves one client]") {
     expect_to_sleep_in(program, epoll_calls, "epoll_wait");
 }
 
 CHECK_OF_EACH(tcp_event_loops, "is not held up by half a question",
-              "[pts:1][needs:serves one client]") {
+              "[pts:1][needs:takes a question in pieces]") {
     trying("Ten clients send half a question and fall silent; another one asks.",
            "One thread must never wait for one client: take what is there, keep it, and go back to "
            "the wait for all.");

@@ -23,7 +23,8 @@ namespace {
 constexpr const char *usage_line = "usage: grade [-hlzAH] [-f DIR | -c DIR] [-k DIR] [-m ARGUMENT] "
                                    "[-j N] [-o DIR] [NAME ...]\n";
 constexpr const char *help_text =
-    "Grades the programs of the Zen lab kit. NAME is an exercise (tas) or a check (\"tas: serves "
+    "Grades the programs of the Zen lab kit. NAME is an exercise (tas), a program (abs) or a check "
+    "(\"tas: serves "
     "one "
     "client\");\nwithout, all are graded.\n\n"
     "  -f DIR   the submission: a directory with tas/tas.cpp and so on (default: that of the kit)\n"

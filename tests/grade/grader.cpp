@@ -330,7 +330,8 @@ class Run {
             fs::permissions(scratch, fs::perms(0700));
             give(scratch, users_[slot]);
             running_.insert(&result);
-            const Place place = {programs(exercise), scratch, users_[slot], launcher()};
+            const Place place = {programs(exercise), scratch, users_[slot], settings_.patience,
+                                 launcher()};
             slots_[slot] = {
                 std::make_unique<test::Process>(check_command(place, result.check.name)),
                 &exercise,
@@ -458,9 +459,10 @@ std::vector<Result> plan(const Settings &settings) {
     for (const std::string &name : settings.names) {
         const std::size_t before = wanted.size();
         for (const Check &check : checks)
-            if (check.exercise == name || check.name == name) wanted.insert(check.name);
+            if (check.exercise == name || check.program == name || check.name == name)
+                wanted.insert(check.name);
         if (wanted.size() == before)
-            throw std::runtime_error("no exercise or check is named " + name);
+            throw std::runtime_error("no exercise, program or check is named " + name);
     }
     for (bool grown = !wanted.empty(); grown;) { // those that are needed as well
         grown = false;

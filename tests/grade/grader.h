@@ -18,8 +18,9 @@ struct Settings {
     bool own_headers = false;       ///< take zen.h and socketserver.h of the submission
     std::vector<std::string> make;  ///< more arguments of make: "CXX=clang++", "SAN=address"
     std::string built;              ///< not empty: programs that are built already stand there
-    std::vector<std::string> names; ///< exercises, or names of checks; empty: all
+    std::vector<std::string> names; ///< of exercises, programs or checks; empty: all
     std::size_t jobs = 0;           ///< checks at a time; 0: two for each processor
+    int patience = 10;              ///< seconds that a check waits for what should come at once
     bool progress = true;           ///< on standard error
 };
 

@@ -22,6 +22,7 @@ struct CheckListener : CatchListener {
         }
         try {
             grade::place = grade::place_of_this_process();
+            test::patience = std::chrono::seconds(grade::place.patience);
         } catch (const std::exception &error) {
             std::cerr << "checks: " << error.what() << '\n';
             std::_Exit(2);

@@ -21,6 +21,7 @@ std::vector<std::string> check_command(const Place &there, const std::string &na
             "ZEN_GRADE_PROGRAMS=" + there.programs,
             "ZEN_GRADE_SCRATCH=" + there.scratch,
             "ZEN_GRADE_USER=" + std::to_string(there.user),
+            "ZEN_GRADE_PATIENCE=" + std::to_string(there.patience),
             "ZEN_GRADE_LAUNCHER=" + there.launcher,
             checks_program(),
             "\"" + name + "\""};
@@ -34,7 +35,7 @@ Place place_of_this_process() {
     };
     return {setting("ZEN_GRADE_PROGRAMS"), setting("ZEN_GRADE_SCRATCH"),
             static_cast<uid_t>(std::stoul(setting("ZEN_GRADE_USER"))),
-            setting("ZEN_GRADE_LAUNCHER")};
+            std::stoi(setting("ZEN_GRADE_PATIENCE")), setting("ZEN_GRADE_LAUNCHER")};
 }
 
 } // namespace grade

@@ -14,6 +14,7 @@ struct Place {
     std::string programs; ///< the directory in which "tas/tas" stands
     std::string scratch;  ///< the current directory of the programs; they may write there
     uid_t user = 0;       ///< whom they run as
+    int patience = 10;    ///< seconds that a check waits for what should come at once
     std::string launcher; ///< the program that puts a command into the sandbox: `grade`
 };
 /// That of this process.

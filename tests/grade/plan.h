@@ -10,12 +10,13 @@ namespace grade {
 
 /// A check of one program, as the grader plans it.
 struct Check {
-    std::string name;     ///< "tas: serves one client", also that of the test case
-    std::string exercise; ///< "tas", or "framing" for its six programs
-    std::string program;  ///< "tas", "sszt -f", "abs"
-    std::string target;   ///< what is built for it: "tas/tas", "framing/abs"
-    int points = 0;       ///< of the tag "[pts:2]"
-    bool hidden = false;  ///< of the tag "[hidden]": a student learns only how many there are
+    std::string name;       ///< "tas: serves one client", also that of the test case
+    std::string exercise;   ///< "tas", or "framing" for its six programs
+    std::string program;    ///< "tas", "sszt -f", "abs"
+    std::string target;     ///< what is built for it: "tas/tas", "framing/abs"
+    int points = 0;         ///< of the tag "[pts:2]"
+    bool hidden = false;    ///< of the tag "[hidden]": a student learns only how many there are
+    bool mechanism = false; ///< of the tag "[mechanism]": tells one architecture from the others
     std::vector<std::string> needs; ///< names of the checks without which this one makes no sense
 };
 

@@ -1,0 +1,255 @@
+// check-grader: grades the grader. It submits
+//
+//  - each wrong program of tests/wrong/, which must lose the checks that its patch names, at least
+//    the first of them for its mistake, and no others; what depends on those is not checked;
+//  - each right program of tests/right/, which must get full points;
+//  - each server of the kit in the place of each other of its transport, which must be told apart.
+//
+// Usage: check-grader [NAME ...], where NAME is a part of what it prints for a submission. Works in
+// the directory of the kit, with its programs built. Exit status: 0 = all as it must be.
+#include "grader.h"
+#include "sandbox.h"
+
+#include "../support/process.h"
+#include "../support/programs.h"
+#include "../support/text.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+using namespace grade;
+
+namespace {
+
+// For the builds: quickly, as most of the time goes there; and "SAN=address".
+std::vector<std::string> make_arguments = {"CXXFLAGS=-O0 -Wno-error"};
+
+// A directory that is removed when it goes.
+class Temporary {
+  public:
+    Temporary() {
+        std::string pattern = fs::temp_directory_path() / "zen-submission-XXXXXX";
+        if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot make " + pattern);
+        path = pattern;
+    }
+    ~Temporary() {
+        std::error_code error;
+        fs::remove_all(path, error);
+    }
+    Temporary(const Temporary &) = delete;
+    Temporary &operator=(const Temporary &) = delete;
+    fs::path path;
+};
+
+constexpr int short_patience = 5; // seconds: a wrong program lets many checks wait in vain
+
+Grading grade_names(const fs::path &from, const std::vector<std::string> &names,
+                    int patience = short_patience, const std::string &built = {}) {
+    Settings settings;
+    settings.patience = patience;
+    settings.from = from;
+    settings.names = names;
+    settings.built = built;
+    settings.make = make_arguments;
+    settings.progress = false;
+    return run(settings, "", [](const Grading &) {});
+}
+
+// What a wrong grading looks like: the checks that have not passed, with their reports.
+std::string lost_checks(const Grading &grading) { return text_report(grading, false, true); }
+
+std::vector<std::string> failed_checks(const Grading &grading) {
+    std::vector<std::string> failed;
+    for (const Result &result : grading.results)
+        if (result.status == Status::failed) failed.push_back(result.check.name);
+    return failed;
+}
+
+// ---- The three kinds of submissions. Each returns what is wrong with the grading, or nothing.
+
+// The exercise or the program that a patch is for: "tas-no-full-stop.patch", "framing-abs-...".
+std::string name_of(const std::string &file) {
+    std::string rest = file;
+    if (rest.rfind("framing-", 0) == 0) rest = rest.substr(8);
+    return rest.substr(0, rest.find('-'));
+}
+
+std::string check_wrong(const fs::path &patch) {
+    std::vector<std::string> loses;
+    std::ifstream file(patch);
+    for (std::string line; std::getline(file, line) && !line.empty();)
+        if (line.rfind("Loses: ", 0) == 0) loses.push_back(line.substr(7));
+    if (loses.empty()) return "it has no line \"Loses: \"";
+
+    const std::string name = name_of(patch.filename());
+    const std::string exercise =
+        patch.filename().string().rfind("framing-", 0) == 0 ? "framing" : name;
+    const Temporary submission;
+    fs::create_directory(submission.path / exercise);
+    for (const auto &entry : fs::directory_iterator(exercise))
+        if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h")
+            fs::copy_file(entry.path(), submission.path / exercise / entry.path().filename());
+    test::Process apply({"/usr/bin/env", "patch", "-p1", "-s", "--fuzz=0", "-d",
+                         submission.path.string(), "-i", fs::absolute(patch).string()});
+    if (const auto status = apply.wait_exit(); !status || *status != 0)
+        return "the patch does not apply:\n" + apply.description();
+
+    const Grading grading = grade_names(submission.path, {name});
+    std::vector<std::string> failed = failed_checks(grading);
+    std::sort(failed.begin(), failed.end());
+    std::sort(loses.begin(), loses.end());
+    if (failed == loses) return "";
+    std::string text = "it was to lose:\n";
+    for (const std::string &check : loses) text += "  " + check + "\n";
+    text += "but lost:\n";
+    for (const std::string &check : failed) text += "  " + check + "\n";
+    return text + lost_checks(grading);
+}
+
+// A hostile program: its grading ends, it has lost points, and the next submission is not touched.
+std::string check_hostile(const fs::path &directory) {
+    const Grading grading = grade_names(directory, {"tas"});
+    if (!grading.complete) return "the grading was broken off";
+    if (grading.earned() == grading.possible()) return "it has lost no points";
+    if (!descendants(getpid()).empty()) return "processes of it are left";
+    return "";
+}
+
+std::string check_right(const fs::path &directory) {
+    std::vector<std::string> names;
+    for (const test::Program &program : test::programs)
+        if (program.option.empty() && fs::exists(directory / (std::string(program.path) + ".cpp")))
+            names.emplace_back(program.path.rfind("framing/", 0) == 0
+                                   ? program.name
+                                   : program.path.substr(0, program.path.find('/')));
+    if (names.empty()) return "there is no program in it";
+    const Grading grading = grade_names(directory, names, Settings().patience);
+    if (!grading.complete || grading.earned() < grading.possible()) return lost_checks(grading);
+    return "";
+}
+
+std::string check_swap(const std::string &in, const std::string &place_of) {
+    const test::Program &stranger = test::named(in), &graded = test::named(place_of);
+    const Temporary built;
+    fs::permissions(built.path, fs::perms(0755));
+    fs::create_directory(built.path / place_of);
+    fs::copy_file(fs::path(test::kit_directory()) / stranger.path, built.path / graded.path);
+    std::vector<std::string> names;
+    for (const Check &check : all_checks())
+        if (check.exercise == place_of && check.mechanism) names.push_back(check.name);
+    const Grading grading = grade_names(".", names, short_patience, built.path);
+    for (const Result &result : grading.results)
+        if (result.check.mechanism && result.earned() < result.check.points) return "";
+    return "it was not told apart:\n" + lost_checks(grading);
+}
+
+// ---- All of them
+
+struct Submission {
+    std::string name;
+    std::function<std::string()> check;
+};
+
+std::vector<Submission> submissions() {
+    std::vector<Submission> all;
+    std::set<fs::path> files;
+    for (const char *directory : {"tests/right", "tests/wrong"})
+        for (const auto &entry : fs::directory_iterator(directory)) files.insert(entry.path());
+    for (const fs::path &path : files) {
+        const std::string name = path.filename();
+        if (path.extension() == ".patch")
+            all.push_back({"wrong: " + name, [path] { return check_wrong(path); }});
+        else if (name.rfind("hostile-", 0) == 0)
+            all.push_back({"wrong: " + name, [path] { return check_hostile(path); }});
+        else if (fs::is_directory(path))
+            all.push_back({"right: " + name, [path] { return check_right(path); }});
+    }
+    for (const test::Program &in : test::programs)
+        for (const test::Program &graded : test::programs) {
+            const bool servers = in.kind == graded.kind && (in.kind == test::Kind::tcp_server ||
+                                                            in.kind == test::Kind::udp_server);
+            if (!servers || !in.option.empty() || !graded.option.empty() || in.name == graded.name)
+                continue;
+            const std::string a(in.name), b(graded.name);
+            all.push_back({"swap: " + a + " for " + b, [a, b] { return check_swap(a, b); }});
+        }
+    return all;
+}
+
+// One of several processes that share the submissions: number `share` of `shares`.
+int check_share(std::size_t share, std::size_t shares, const std::vector<std::string> &names) {
+    adopt_descendants();
+    int failures = 0;
+    std::size_t number = 0;
+    for (const Submission &submission : submissions()) {
+        const bool wanted =
+            names.empty() || std::any_of(names.begin(), names.end(), [&](auto &name) {
+                return submission.name.find(name) != std::string::npos;
+            });
+        if (!wanted || number++ % shares != share) continue;
+        std::string mistake;
+        try {
+            mistake = submission.check();
+        } catch (const std::exception &error) {
+            mistake = error.what();
+        }
+        if (mistake.empty()) std::cout << "passed: " << submission.name << std::endl;
+        else std::cout << "FAILED: " << submission.name << '\n' << mistake << std::endl;
+        failures += !mistake.empty();
+    }
+    return failures > 0;
+}
+
+} // namespace
+
+int main(int argc, char *argv[]) {
+    if (argc > 9 && std::strcmp(argv[1], "--run") == 0) return run_in_sandbox(argv + 2);
+    if (argc == 3 && std::strcmp(argv[1], "--end") == 0) return end_processes_of(argv[2]);
+    std::vector<std::string> names;
+    std::size_t share = 0, shares = 0;
+    for (int i = 1; i < argc; ++i) {
+        if (std::strcmp(argv[i], "--share") == 0 && i + 2 < argc) {
+            share = static_cast<std::size_t>(std::stoul(argv[++i]));
+            shares = static_cast<std::size_t>(std::stoul(argv[++i]));
+        } else if (std::strncmp(argv[i], "SAN=", 4) == 0) make_arguments.push_back(argv[i]);
+        else names.push_back(argv[i]);
+    }
+    try {
+        if (shares > 0) return check_share(share, shares, names);
+        std::vector<std::unique_ptr<test::Process>> processes;
+        const std::size_t count = std::max(1u, std::thread::hardware_concurrency());
+        for (std::size_t i = 0; i < count; ++i) {
+            std::vector<std::string> command = {fs::read_symlink("/proc/self/exe"), "--share",
+                                                std::to_string(i), std::to_string(count)};
+            command.insert(command.end(), argv + 1, argv + argc);
+            processes.push_back(std::make_unique<test::Process>(command));
+        }
+        int passed = 0, failed = 0;
+        for (auto &process : processes) {
+            while (const auto line = process->next_line(std::chrono::hours(1))) {
+                passed += line->rfind("passed: ", 0) == 0;
+                failed += line->rfind("FAILED: ", 0) == 0;
+                std::cout << *line << std::endl;
+            }
+            const auto status = process->wait_exit();
+            if (!status || (*status != 0 && failed == 0)) {
+                ++failed;
+                std::cout << "FAILED: " << process->description() << '\n';
+            }
+        }
+        std::cout << passed << " passed, " << failed << " failed\n";
+        return failed > 0 || passed == 0;
+    } catch (const std::exception &error) {
+        std::cerr << "check-grader: " << error.what() << '\n';
+        return 1;
+    }
+}
