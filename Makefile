@@ -12,6 +12,7 @@
 ## make grade        grade these programs, as an instructor would; or make grade-NAME (make grade-tas)
 ## make grade FROM=DIR        grade a submission: a directory with tas/tas.cpp and so on
 ## make grade-class FROM=DIR  grade each subdirectory of DIR; results in build/grades/
+## make gradescope   write the files of a Gradescope autograder into build/gradescope/
 ## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
 ## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer; or make lint-zens
 ## make clean        remove everything that make has built
@@ -42,7 +43,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak lint grade grade-class check-grader FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing \
+.PHONY: all help clean demo test faults fuzz soak lint grade grade-class grader gradescope check-grader FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing \
         $(EXERCISES:%=grade-%)
 all: $(PROGRAMS)
 
@@ -129,6 +130,17 @@ $(EXERCISES:%=grade-%): grade-%: $(GRADER)
 
 grade-class: $(GRADER)
 	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades
+
+# What Gradescope takes as an autograder, when these files are zipped: the kit, and two scripts.
+AUTOGRADER := $(BUILD)/gradescope
+gradescope:
+	@rm -rf $(AUTOGRADER) && mkdir -p $(AUTOGRADER)/kit/framing
+	@cp tests/grade/gradescope/* $(AUTOGRADER)
+	@cp Makefile zen.h socketserver.h $(AUTOGRADER)/kit && cp framing/frames.h $(AUTOGRADER)/kit/framing
+	@mkdir $(AUTOGRADER)/kit/tests && cp -R tests/catch.h tests/support tests/grade $(AUTOGRADER)/kit/tests
+	@echo "Zip the files in $(AUTOGRADER):  cd $(AUTOGRADER) && zip -qr ../autograder.zip ."
+
+grader: $(GRADER)
 
 # Grades the grader by wrong and by right programs; ONLY=tas- checks those with that in their name.
 check-grader: $(BUILD)/tests/grade/run/check-grader $(GRADER) $(PROGRAMS)

@@ -86,6 +86,16 @@ void expect_a_thread_in(const Server &server, const std::set<long> &calls, const
     if (!right) fail("no thread sleeps in " + name + " " + when, name, found);
 }
 
+// That a server which has been busy has done everything in its first thread. Threads that have ended
+// since cannot be counted, but the time that they have used can.
+void expect_no_other_threads(const Server &server) {
+    if (sanitizer_threads > 0) return;
+    const Milliseconds used = test::processor_time_of_other_threads(server.pid());
+    if (used > Milliseconds(20)) // a tick or two may be the rounding of the clock
+        fail("other threads than the first have worked", "none",
+             std::to_string(used.count()) + " ms of processor time");
+}
+
 // How many sockets the epoll instances of a process watch.
 std::size_t watched_by_epoll(const Server &server) {
     const LookAs as_it = server.eyes();
@@ -126,15 +136,16 @@ void expect_to_sleep_in(const Server &server, const std::set<long> &calls, const
     eventually([&] { return look(1), right > 0 || wrong > 2; });
     look(200); // idle
     const int idle = right;
-    for (int round = 0; round < 100; ++round) {
+    for (int round = 0; round < 300; ++round) {
         work();
-        look(3);
+        look(1);
     }
     // One look may catch a call that waits for memory; a server that waits in it is caught often.
     if (idle == 0 || wrong * 20 > right)
         fail("it sleeps in another system call than " + name, name,
              found.empty() ? "it does not sleep" : found);
     expect_threads(server, 1, "under load");
+    expect_no_other_threads(server);
 }
 
 void expect_tcp_to_sleep_in(const Program &program, const std::set<long> &calls,
@@ -202,7 +213,7 @@ long faults_of_children(pid_t pid) {
     return fields >> faults ? faults : 0;
 }
 
-// What was to be seen while a UDP server answered 300 datagrams.
+// What was to be seen while a UDP server answered 1000 datagrams.
 struct Seen {
     std::size_t threads = 0, children = 0; ///< most at a time
     bool waited_for_children = false;
@@ -210,7 +221,7 @@ struct Seen {
 };
 
 Seen watch_answers(Server &server) {
-    constexpr int datagrams = 300;
+    constexpr int datagrams = 1000;
     Seen seen;
     std::atomic<bool> done = false;
     const long first = last_process(), faults = faults_of_children(server.pid());
@@ -284,15 +295,17 @@ CHECK_OF_EACH(zens, "sleeps in accept and in recv", "[pts:2][mechanism][needs:se
 }
 
 CHECK_OF_EACH(zus, "answers in one thread", "[pts:2][mechanism][needs:serves one client]") {
-    trying("300 datagrams are asked while its threads, its children and its system call are looked "
-           "at.",
-           "zus is iterative: one thread, which sleeps in recvfrom and answers what it receives.");
+    trying(
+        "1000 datagrams are asked while its threads, its children and its system call are looked "
+        "at.",
+        "zus is iterative: one thread, which sleeps in recvfrom and answers what it receives.");
     by_hand("", "cat /proc/$(pgrep -n -x zus)/syscall     # the first number; or: strace -p");
     Server server(program);
     expect_a_thread_in(server, receive_calls, "recvfrom", "while nobody asks");
     const Seen seen = watch_answers(server);
     if (seen.threads > 1 + sanitizer_threads)
         fail("it has started threads", "1", std::to_string(seen.threads));
+    expect_no_other_threads(server);
     require(seen.children == 0 && !seen.waited_for_children, "it has started children");
     if (!can_look(server.pid())) undetermined("the system does not tell which calls it sleeps in");
 }
@@ -354,7 +367,7 @@ CHECK_OF_EACH(mzts, "serves all that wait", "[pts:1][needs:serves one client]") 
 
 CHECK_OF_EACH(mzus, "has N workers", "[pts:3][mechanism][needs:serves one client]") {
     trying(
-        "With -w 3, the threads are counted before the first datagram and while 300 are asked.",
+        "With -w 3, the threads are counted before the first datagram and while 1000 are asked.",
         "The pool is made once, at the start: N workers and the master, which sleeps in recvfrom "
         "and answers nothing itself.");
     by_hand("make mzus && ./mzus/mzus -w 3", "ls /proc/$(pgrep -n -x mzus)/task | wc -l     # 4");
@@ -364,7 +377,7 @@ CHECK_OF_EACH(mzus, "has N workers", "[pts:3][mechanism][needs:serves one client
     const Seen seen = watch_answers(server);
     if (seen.threads > 4 + sanitizer_threads)
         fail("it has started threads", "4", std::to_string(seen.threads));
-    expect_threads(server, 4, "after 300 datagrams");
+    expect_threads(server, 4, "after 1000 datagrams");
     expect_children(server, 0, "(there must be none)");
 }
 
@@ -433,7 +446,7 @@ CHECK_OF_EACH(sszt_fork, "closes the connection in the parent",
 
 CHECK_OF_EACH(sszu, "starts a thread for each datagram",
               "[pts:3][mechanism][needs:serves one client]") {
-    trying("300 datagrams are asked while the threads and children of the server are looked at.",
+    trying("1000 datagrams are asked while the threads and children of the server are looked at.",
            "The threading mix-in starts a thread for each datagram, which ends when that is "
            "answered.");
     by_hand("", "strace -f -c -e trace=clone,clone3 -p $(pgrep -n -x sszu)     # and ./zuc/zuc");
@@ -447,7 +460,7 @@ CHECK_OF_EACH(sszu, "starts a thread for each datagram",
 
 CHECK_OF_EACH(sszu_fork, "forks a process for each datagram",
               "[pts:2][mechanism][needs:serves one client]") {
-    trying("With -f, 300 datagrams are asked while the children of the server are looked at.",
+    trying("With -f, 1000 datagrams are asked while the children of the server are looked at.",
            "With -f, the forking mix-in starts a child process for each datagram.");
     by_hand("", "strace -f -c -e trace=clone,clone3 -p $(pgrep -o -x sszu)     # and ./zuc/zuc");
     Server server(program);

@@ -78,9 +78,9 @@ std::size_t thread_count(pid_t pid) { return threads(pid).size(); }
 
 std::size_t descriptor_count(pid_t pid) { return entries("/proc/" + std::to_string(pid) + "/fd"); }
 
-// What follows "PID (NAME)" in /proc/PID/stat: the name may contain anything.
-static std::string stat_fields(pid_t pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+// What follows "PID (NAME)" in /proc/PID/stat, or in that of a thread: the name may contain anything.
+static std::string stat_fields(pid_t pid, const std::string &thread = {}) {
+    std::ifstream file("/proc/" + std::to_string(pid) + thread + "/stat");
     std::string text;
     std::getline(file, text);
     return text.substr(text.rfind(')') + 1);
@@ -110,13 +110,20 @@ static long status_number(pid_t pid, const std::string &name) {
 long resident_memory(pid_t pid) { return status_number(pid, "RssAnon"); }
 long peak_memory(pid_t pid) { return status_number(pid, "VmHWM"); }
 
-Milliseconds processor_time(pid_t pid) {
-    std::istringstream fields(stat_fields(pid));
+static Milliseconds time_in(const std::string &stat) {
+    std::istringstream fields(stat);
     std::string skipped;
     long user = 0, system = 0;
     for (int i = 0; i < 11; ++i) fields >> skipped; // state to cmajflt
     fields >> user >> system;
     return Milliseconds((user + system) * 1000 / sysconf(_SC_CLK_TCK));
+}
+
+Milliseconds processor_time(pid_t pid) { return time_in(stat_fields(pid)); }
+
+Milliseconds processor_time_of_other_threads(pid_t pid) {
+    const Milliseconds first = time_in(stat_fields(pid, "/task/" + std::to_string(pid)));
+    return processor_time(pid) - first;
 }
 
 void stop_and_continue(pid_t pid) {

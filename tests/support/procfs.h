@@ -45,8 +45,10 @@ std::vector<pid_t> children(pid_t pid);
 long resident_memory(pid_t pid);
 long peak_memory(pid_t pid);
 
-/// The processor time that a process has used.
+/// The processor time that a process has used; and that of its threads, ended ones included, but for
+/// the first.
 Milliseconds processor_time(pid_t pid);
+Milliseconds processor_time_of_other_threads(pid_t pid);
 
 /// Stops a process by SIGSTOP, waits until it has stopped, and has it go on.
 void stop_and_continue(pid_t pid);

@@ -1,0 +1,126 @@
+// zens in another style: it says little. One sign a line for what is out of the ordinary, nothing
+// for a question that is answered. The bytes are looked at with MSG_PEEK, and then taken with recv
+// no further than to the question mark: what follows a question waits in the kernel.
+
+#include "../zen.h"
+
+constexpr zen::Program program = {"zens", "Iterative TCP server of the Zen protocol, of few words.",
+                                  "+:hqt:", "./zens/zens -t 10 127.0.0.1 8000"};
+
+class Visit {
+  public:
+    Visit(int socket, const zen::Address &peer, int timeout) : socket_(socket), peer_(peer) {
+        set_time_limit(timeout);
+    }
+
+    // The whole conversation. Throws when the connection fails.
+    void serve() {
+        std::string question;
+        while (read_question(question)) {
+            const std::string_view answer = zen::answer_to(question);
+            if (answer.empty()) {
+                const bool whole = question.ends_with('?');
+                zen::log(whole ? "? " : "> ", peer_, " ", whole ? question : "");
+                return hang_up();
+            }
+            send_all(answer);
+            question.clear();
+        }
+        if (!question.empty()) zen::log("< ", peer_, " ", question);
+    }
+
+  private:
+    void set_time_limit(int seconds) { // of each recv and send; 0 = none
+        const timeval limit = {seconds, 0};
+        setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    }
+
+    // Receives up to `size` bytes; 0: end of file.
+    std::size_t receive(char *bytes, std::size_t size, int flags) {
+        while (true) {
+            const ssize_t received = recv(socket_, bytes, size, flags);
+            if (received >= 0) return static_cast<std::size_t>(received);
+            if (!zen::interrupted()) zen::fail("cannot receive");
+        }
+    }
+
+    // Reads a question up to its end, or as much as a question may have. False: end of file first.
+    bool read_question(std::string &question) {
+        while (!question.ends_with('?') && question.size() < zen::max_message) {
+            char buffer[zen::max_message];
+            const std::size_t there = receive(buffer, sizeof buffer, MSG_PEEK);
+            if (there == 0) return false;
+            const std::string_view bytes(buffer, there);
+            const std::size_t space =
+                question.empty() ? std::min(bytes.find_first_not_of(zen::white_space), there) : 0;
+            const std::size_t mark = bytes.find('?', space);
+            const std::size_t end = std::min({mark == bytes.npos ? there : mark + 1, there,
+                                              space + zen::max_message - question.size()});
+            question += bytes.substr(space, end - space);
+            receive(buffer, end, 0); // these bytes are there: they only leave the kernel
+        }
+        return true;
+    }
+
+    void send_all(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = send(socket_, bytes.data(), bytes.size(), 0);
+            if (sent >= 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+            else if (!zen::interrupted()) zen::fail("cannot send");
+        }
+    }
+
+    // A close with bytes unread would send a reset, and the last answers could be lost.
+    void hang_up() {
+        shutdown(socket_, SHUT_WR);
+        set_time_limit(1);
+        char unread[1 << 18]; // at the most
+        recv(socket_, unread, sizeof unread, MSG_WAITALL);
+    }
+
+    int socket_;
+    const zen::Address &peer_;
+};
+
+zen::Descriptor open_listener(const zen::Options &options) {
+    const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
+    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+        zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
+        const int on = 1;
+        setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (listener && bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
+            listen(listener.get(), 1024) == 0)
+            return listener;
+    }
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+}
+
+int main(int argc, char *argv[]) {
+    const zen::Options options = zen::start(argc, argv, program);
+    try {
+        const zen::Descriptor listener = open_listener(options);
+        zen::stop_on_signals();
+        zen::Address own;
+        getsockname(listener.get(), own.get(), &own.size);
+        zen::print("TCP server started at ", own);
+        for (bool said = false; !zen::stopping;) {
+            zen::Address peer;
+            const zen::Descriptor client(accept(listener.get(), peer.get(), &peer.size));
+            if (!client) {
+                zen::accept_failed(said);
+                continue;
+            }
+            said = false;
+            try {
+                Visit(client.get(), peer, options.timeout).serve();
+            } catch (const std::exception &error) {
+                zen::log("! ", peer, " ", error.what());
+            }
+        }
+        if (!zen::quiet) zen::print("Server stopped");
+        return 0;
+    } catch (const std::exception &error) {
+        return zen::report(program, error);
+    }
+}

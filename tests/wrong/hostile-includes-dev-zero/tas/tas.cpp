@@ -1,0 +1,5 @@
+// Includes a file that never ends.
+
+#include "/dev/zero"
+
+int main() { return 0; }
