@@ -111,7 +111,7 @@ class Talk {
     bool gets(const std::string &letters, Milliseconds limit);
     void leave() { connection_.close(); }
     test::Connection &connection() { return connection_; }
-    const std::string &sent() const { return sent_; }
+    const std::string &received() const { return received_; }
 
   private:
     void receive_until(const std::function<bool()> &enough, Milliseconds limit);

@@ -313,7 +313,8 @@ CHECK_OF_EACH(zus, "answers in one thread", "[pts:2][mechanism][needs:serves one
 // ---- Pools
 
 CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client]") {
-    trying("With -w 3, the threads are counted: before the first client, with two, with eight.",
+    trying("With -w 3, the threads are counted: before the first client, with two, with "
+           "eight, and when they have left.",
            "The pool is made once, at the start: N workers and the master, however many clients "
            "there are. The master sleeps in accept and serves nobody itself.");
     by_hand("make mzts && ./mzts/mzts -w 3",
@@ -325,6 +326,9 @@ CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client
     expect_a_thread_in(server, accept_calls, "accept", "with two clients");
     for (int i = 0; i < 6; ++i) clients.emplace_back(server);
     expect_threads(server, 4, "with eight clients");
+    clients.clear();
+    for (int i = 0; i < 6; ++i) talking_client(server).leave();
+    expect_threads(server, 4, "when eleven clients have left");
     expect_children(server, 0, "(there must be none)");
 }
 

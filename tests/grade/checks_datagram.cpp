@@ -13,6 +13,16 @@ constexpr auto base_servers = test::select<is_base_row>();
 using test::udp_event_loops;
 using test::udp_servers;
 
+// A server that is stopped by SIGSTOP, so that datagrams wait in its socket.
+class Stopped {
+  public:
+    explicit Stopped(const Server &server) : server_(server) { test::stop(server.pid()); }
+    void go_on() const { server_.signal(SIGCONT); }
+
+  private:
+    const Server &server_;
+};
+
 void serve_another(Server &server, const std::string &host = {}) {
     Ask another(server, host);
     another.send(question(2));
@@ -65,7 +75,9 @@ CHECK_OF_EACH(base_servers, "answers each client its own", "[pts:2][needs:serves
     std::vector<Ask> clients;
     for (int i = 0; i < 8; ++i) clients.emplace_back(server);
     for (std::size_t round = 0; round < 50; ++round) {
+        const Stopped while_they_ask(server);
         for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(question((i + round) % 3));
+        while_they_ask.go_on();
         for (std::size_t i = 0; i < clients.size(); ++i) clients[i].expect(letter((i + round) % 3));
     }
 }
@@ -117,13 +129,15 @@ CHECK_OF_EACH(base_servers, "ignores a datagram that is too long",
 }
 
 CHECK_OF_EACH(base_servers, "answers a burst", "[pts:1][needs:serves one client]") {
-    trying("40 clients send a question each before any of them waits for its answer.",
+    trying("100 clients send a question each while the server is stopped; then it goes on.",
            "Datagrams wait in the socket: after one, take the next, until there is none.");
     by_hand("", "(for i in $(seq 40); do ./zuc/zuc & done; wait) | grep -c Received     # 120");
     Server server(program);
     std::vector<Ask> clients;
-    for (int i = 0; i < 40; ++i) clients.emplace_back(server);
+    for (int i = 0; i < 100; ++i) clients.emplace_back(server);
+    const Stopped while_they_ask(server);
     for (Ask &client : clients) client.send(question(0));
+    while_they_ask.go_on();
     for (Ask &client : clients) client.expect(letter(0));
 }
 
@@ -178,7 +192,7 @@ CHECK_OF_EACH(base_servers, "is quiet with -q", "[pts:1][needs:serves one client
 }
 
 CHECK_OF_EACH(base_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
-    trying("A second server is started on the port of the first.",
+    trying("The server is started on a port that is in use.",
            "Look at the result of bind: one line on standard error, PROGRAM: what: why, and exit "
            "status 1. On a UDP socket, SO_REUSEADDR lets two servers share a port: do not set it.");
     check_port_in_use(program);
@@ -225,7 +239,7 @@ CHECK_OF_EACH(base_servers, "serves IPv6", "[pts:1][needs:serves one client]") {
 }
 
 CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one client]") {
-    trying("With -e, a client sends a datagram with bytes of all kinds.",
+    trying("With -e, a client sends a datagram with bytes of all kinds, an empty one, and a third.",
            "With -e, send back what came in, byte for byte: NUL and bytes over 127 as well.");
     by_hand("make " + program.file() + " && ./" + std::string(program.path) + " -e",
             "printf 'Hello\\n\\000\\377?' | nc -u -w 2 127.0.0.1 65432 | od -c");
@@ -233,6 +247,8 @@ CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one clien
     Ask client(server);
     std::string bytes;
     for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
-    client.send(bytes);
-    client.expect_bytes(bytes);
+    for (const std::string &datagram : {bytes, std::string(), std::string("?")}) {
+        client.send(datagram);
+        client.expect_bytes(datagram);
+    }
 }

@@ -3,6 +3,7 @@
 
 using namespace grade;
 using test::framing_servers;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -48,13 +49,22 @@ CHECK_OF_EACH(framing_servers, "echoes a frame", "[pts:2]") {
 }
 
 CHECK_OF_EACH(abs_server, "reads the length in network byte order", "[pts:2]") {
-    trying("A client sends the length 00 00 00 0e and 14 bytes.",
-           "The length is sent with its most significant byte first: ntohl and htonl, or shifts.");
+    trying(
+        "A client sends the length 00 00 00 0e and 14 bytes, then frames of 200 and 40000 bytes.",
+        "The length is sent with its most significant byte first: ntohl and htonl, or shifts; and "
+        "the bytes are unsigned.");
     Server server(program);
     Talk client(server);
-    const std::string sent("\0\0\0\x0eHello, Server!", 18);
+    std::string sent("\0\0\0\x0eHello, Server!", 18);
     client.send(sent);
     client.expect_bytes(sent, "the frame did not come back");
+    for (const std::string_view length : {"\0\0\0\xc8"sv, "\0\0\x9c\x40"sv}) { // 200, 40000
+        const std::string next =
+            std::string(length) + std::string(length[3] == '\x40' ? 40'000 : 200, 'x');
+        client.send(next);
+        sent += next;
+        client.expect_bytes(sent, "a frame of 200 or 40000 bytes did not come back");
+    }
 }
 
 CHECK_OF_EACH(abs_server, "echoes an empty frame", "[pts:1][needs:echoes a frame]") {
@@ -100,6 +110,8 @@ CHECK_OF_EACH(framing_servers, "takes a frame in pieces", "[pts:2][needs:echoes 
     Talk client(server);
     const std::string sent = frame(program, "in pieces");
     client.send_in_pieces(sent.substr(0, 6)); // of abs, the header and two bytes
+    if (client.ends(Milliseconds(30))) fail("the connection was closed");
+    require(client.received().empty(), "something came back before the frame was complete");
     client.send_in_pieces(sent.substr(6), sent.size() / 3);
     client.expect_bytes(sent);
 }
@@ -143,6 +155,9 @@ CHECK_OF_EACH(servers_with_limit, "refuses a frame over the limit",
         client.expect_end("the connection is still open");
     }
     serve_another(server, "after that, another client was not served");
+    const long memory = test::peak_memory(server.pid()) / 1024;
+    if (!test::sanitized && memory > 64)
+        fail("it has taken memory for that frame", "a few MiB", std::to_string(memory) + " MiB");
 }
 
 CHECK_OF_EACH(framing_servers, "serves several clients at once", "[pts:1][needs:echoes a frame]") {

@@ -126,9 +126,13 @@ Milliseconds processor_time_of_other_threads(pid_t pid) {
     return processor_time(pid) - first;
 }
 
-void stop_and_continue(pid_t pid) {
+void stop(pid_t pid) {
     kill(pid, SIGSTOP);
     eventually([&] { return stat_fields(pid).rfind(" T", 0) == 0; });
+}
+
+void stop_and_continue(pid_t pid) {
+    stop(pid);
     kill(pid, SIGCONT);
 }
 
@@ -239,6 +243,14 @@ static long unread_by_peer(const Connection &connection) {
 
 bool wait_until_read(const Connection &connection) {
     return eventually([&] { return unread_by_peer(connection) <= 0; });
+}
+
+void wait_until_read_or_stuck(const Connection &connection) {
+    long unread = unread_by_peer(connection);
+    for (long before = -1; unread > 0 && unread != before; unread = unread_by_peer(connection)) {
+        before = unread;
+        std::this_thread::sleep_for(Milliseconds(500));
+    }
 }
 
 } // namespace test

@@ -50,7 +50,8 @@ long peak_memory(pid_t pid);
 Milliseconds processor_time(pid_t pid);
 Milliseconds processor_time_of_other_threads(pid_t pid);
 
-/// Stops a process by SIGSTOP, waits until it has stopped, and has it go on.
+/// Stops a process by SIGSTOP, and waits until it has stopped; and has it go on as well.
+void stop(pid_t pid);
 void stop_and_continue(pid_t pid);
 
 /// The port that a process listens on, or has bound for UDP; 0 if none.
@@ -66,6 +67,9 @@ extern const std::set<long> accept_calls, receive_calls, select_calls, poll_call
 /// Waits until the peer of `connection`, on this machine and by IPv4, has read all that was sent to
 /// it.
 bool wait_until_read(const Connection &connection);
+
+/// Waits until it has read all, or has read nothing for half a second.
+void wait_until_read_or_stuck(const Connection &connection);
 
 } // namespace test
 
