@@ -32,8 +32,8 @@ struct Undetermined : std::runtime_error {
 struct Story {
     const Program *program = nullptr;
     std::string tried, mistake, chapter, first_terminal, second_terminal;
-    std::string sent, expected, received; // shown
-    bool talked = false;
+    std::string sent, expected, received;    // shown
+    bool talked = false, has_recipe = false; // by_hand was called
     Student *student = nullptr;
     std::string options; // of the student's program, as typed
 } report;
@@ -193,6 +193,7 @@ void chapter(std::string title) { report.chapter = std::move(title); }
 void by_hand(std::string first_terminal, std::string second_terminal) {
     report.first_terminal = std::move(first_terminal);
     report.second_terminal = std::move(second_terminal);
+    report.has_recipe = true;
 }
 
 void fail(const std::string &what, const std::string &expected, const std::string &found) {
@@ -460,7 +461,7 @@ Talk::Talk(const Server &server, int receive_buffer)
 // What the first client does is what the recipe shows.
 static void note_sent(bool first, const std::string &all, std::string_view piece, bool in_pieces) {
     report.sent = test::shown(all);
-    if (!first || all.size() > 400) return;
+    if (!first || report.has_recipe || all.size() > 400) return;
     std::string &command = report.second_terminal;
     const std::string end = "; sleep 2) | nc -N 127.0.0.1 " + std::string(report.program->port);
     if (const auto at = command.rfind("; sleep 2)"); at != command.npos) command.erase(at);

@@ -117,7 +117,7 @@ CHECK_OF_EACH(framing_servers, "takes a frame in pieces", "[pts:2][needs:echoes 
 }
 
 CHECK_OF_EACH(framing_servers, "takes several frames in one segment",
-              "[pts:1][needs:echoes frame after frame]") {
+              "[pts:1][needs:takes a frame in pieces][needs:echoes frame after frame]") {
     trying("A client sends three frames and the beginning of a fourth at once, then the rest.",
            "One recv may return several frames and a part: answer all that are complete, and keep "
            "the rest.");
@@ -160,7 +160,8 @@ CHECK_OF_EACH(servers_with_limit, "refuses a frame over the limit",
         fail("it has taken memory for that frame", "a few MiB", std::to_string(memory) + " MiB");
 }
 
-CHECK_OF_EACH(framing_servers, "serves several clients at once", "[pts:1][needs:echoes a frame]") {
+CHECK_OF_EACH(framing_servers, "serves several clients at once",
+              "[pts:1][needs:takes a frame in pieces]") {
     trying("Six clients connect; five send half a frame and fall silent; the sixth sends a frame.",
            "Each client needs a thread of its own, or the server an event loop.");
     by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & ./framing/" +
