@@ -452,9 +452,16 @@ static std::string answers_of(const std::string &letters) {
 
 // With a small receive buffer goes a small segment: the system sizes the server's send buffer by it,
 // so that a client that does not read is soon felt.
+static test::Connection connect(const Endpoint &server, int receive_buffer) {
+    try {
+        return test::Connection(server, receive_buffer, receive_buffer > 0 ? 536 : 0);
+    } catch (const std::exception &error) {
+        fail(error.what());
+    }
+}
+
 Talk::Talk(const Server &server, int receive_buffer)
-    : connection_(server.address(), receive_buffer, receive_buffer > 0 ? 536 : 0),
-      first_(!report.talked) {
+    : connection_(connect(server.address(), receive_buffer)), first_(!report.talked) {
     report.talked = true;
 }
 

@@ -351,7 +351,7 @@ CHECK_OF_EACH(mzts, "makes client N+1 wait", "[pts:2][mechanism][needs:serves on
     next.expect("", "when one client had left, the fourth was not served");
 }
 
-CHECK_OF_EACH(mzts, "serves all that wait", "[pts:1][needs:serves one client]") {
+CHECK_OF_EACH(mzts, "serves all that wait", "[pts:1][needs:makes client N+1 wait]") {
     trying("With -w 2, 60 clients connect and ask at once.",
            "The queue is bounded, but nobody is turned away: when it is full, the master waits.");
     by_hand("make mzts && ./mzts/mzts -w 2",
