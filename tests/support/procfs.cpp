@@ -166,7 +166,7 @@ const std::set<long> receive_calls = {
 #ifdef SYS_recv
     SYS_recv,
 #endif
-    SYS_recvfrom, SYS_recvmsg, SYS_read};
+    SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_read, SYS_readv};
 
 const std::set<long> select_calls = {
 #ifdef SYS_select

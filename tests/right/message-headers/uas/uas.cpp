@@ -1,6 +1,6 @@
 // uas in another style: recvmsg and sendmsg take one header that stands for address and bytes; the
 // kernel tells in its flags that a datagram was cut, so that the buffer need not be larger. Who
-// answers is a table of functions: the echo or the Zen. pselect is the only call that sleeps.
+// answers, the echo or the Zen, is a function that is passed on. Only pselect sleeps.
 
 #include "../zen.h"
 

@@ -1,6 +1,6 @@
 // zens in another style: it says little. One sign a line for what is out of the ordinary, nothing
-// for a question that is answered. The bytes are looked at with MSG_PEEK, and then taken with recv
-// no further than to the question mark: what follows a question waits in the kernel.
+// for a question that is answered. A Visit is an object that asks for one question after the other,
+// as from a file, and keeps what has come behind it.
 
 #include "../zen.h"
 
@@ -16,7 +16,7 @@ class Visit {
     // The whole conversation. Throws when the connection fails.
     void serve() {
         std::string question;
-        while (read_question(question)) {
+        while (!zen::stopping && read_question(question)) {
             const std::string_view answer = zen::answer_to(question);
             if (answer.empty()) {
                 const bool whole = question.ends_with('?');
@@ -37,30 +37,32 @@ class Visit {
     }
 
     // Receives up to `size` bytes; 0: end of file.
-    std::size_t receive(char *bytes, std::size_t size, int flags) {
+    std::size_t receive(char *bytes, std::size_t size) {
         while (true) {
-            const ssize_t received = recv(socket_, bytes, size, flags);
+            const ssize_t received = recv(socket_, bytes, size, 0);
             if (received >= 0) return static_cast<std::size_t>(received);
             if (!zen::interrupted()) zen::fail("cannot receive");
         }
     }
 
-    // Reads a question up to its end, or as much as a question may have. False: end of file first.
+    // Takes a question, or as much as a question may have. False: end of file first.
     bool read_question(std::string &question) {
-        while (!question.ends_with('?') && question.size() < zen::max_message) {
-            char buffer[zen::max_message];
-            const std::size_t there = receive(buffer, sizeof buffer, MSG_PEEK);
-            if (there == 0) return false;
-            const std::string_view bytes(buffer, there);
-            const std::size_t space =
-                question.empty() ? std::min(bytes.find_first_not_of(zen::white_space), there) : 0;
-            const std::size_t mark = bytes.find('?', space);
-            const std::size_t end = std::min({mark == bytes.npos ? there : mark + 1, there,
-                                              space + zen::max_message - question.size()});
-            question += bytes.substr(space, end - space);
-            receive(buffer, end, 0); // these bytes are there: they only leave the kernel
+        while (true) {
+            rest_.erase(0, std::min(rest_.find_first_not_of(zen::white_space), rest_.size()));
+            const std::size_t mark = rest_.find('?');
+            const bool whole = mark != rest_.npos, full = rest_.size() >= zen::max_message;
+            if (whole || full) {
+                question = rest_.substr(
+                    0, std::min(whole ? mark + 1 : zen::max_message, zen::max_message));
+                rest_.erase(0, question.size());
+                return true;
+            }
+            char buffer[512];
+            const std::size_t size = receive(buffer, sizeof buffer);
+            if (size == 0) question = rest_;
+            if (size == 0) return false;
+            rest_.append(buffer, size);
         }
-        return true;
     }
 
     void send_all(std::string_view bytes) {
@@ -80,6 +82,7 @@ class Visit {
     }
 
     int socket_;
+    std::string rest_; // what has come behind the last question
     const zen::Address &peer_;
 };
 
