@@ -375,9 +375,7 @@ class Run {
 
     void end(std::size_t slot) {
         Job &job = slots_[slot];
-        job.process->wait_exit(Milliseconds(0));
-        const auto closed = [&] { return job.process->wait_exit(Milliseconds(0)).has_value(); };
-        test::eventually(closed, Milliseconds(1000));
+        job.process->wait_exit(Milliseconds(1000)); // for its output
         std::vector<pid_t> others;
         for (const Job &other : slots_)
             if (&other != &job && other.process) others.push_back(other.process->pid());

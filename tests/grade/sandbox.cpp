@@ -189,17 +189,23 @@ int end_processes_of(char *user) {
     return 0;
 }
 
+// The children of this process, but for `spared`, and theirs.
+static std::vector<pid_t> others_than(const std::vector<pid_t> &spared) {
+    std::vector<pid_t> found;
+    for (const pid_t child : test::children(getpid())) {
+        if (std::count(spared.begin(), spared.end(), child) > 0) continue;
+        found.push_back(child);
+        const std::vector<pid_t> its_own = descendants(child);
+        found.insert(found.end(), its_own.begin(), its_own.end());
+    }
+    return found;
+}
+
 void end_descendants(uid_t user, const std::vector<pid_t> &spared) {
-    if (user != geteuid()) test::Process({launcher(), "--end", std::to_string(user)}).wait_exit();
-    while (true) {
-        std::vector<pid_t> left;
-        for (const pid_t child : test::children(getpid())) {
-            if (std::count(spared.begin(), spared.end(), child) > 0) continue;
-            left.push_back(child);
-            const std::vector<pid_t> its_own = descendants(child);
-            left.insert(left.end(), its_own.begin(), its_own.end());
-        }
-        if (left.empty()) return;
+    std::vector<pid_t> left = others_than(spared);
+    if (!left.empty() && user != geteuid()) // a user of nobody's else: all of his at once
+        test::Process({launcher(), "--end", std::to_string(user)}).wait_exit();
+    for (; !left.empty(); left = others_than(spared)) {
         for (const pid_t pid : left) kill(pid, SIGSTOP); // so that none starts another meanwhile
         for (const pid_t pid : left) kill(pid, SIGKILL);
         for (const pid_t pid : left) waitpid(pid, nullptr, WNOHANG);

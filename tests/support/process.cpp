@@ -138,15 +138,16 @@ std::optional<std::string> Process::next_line(Milliseconds limit) {
 }
 
 std::optional<int> Process::wait_exit(Milliseconds limit, bool with_output) {
-    if (status_) return status_;
-    const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-    if (handle < 0) throw std::runtime_error("pidfd_open: " + std::string(strerror(errno)));
-    pollfd ended = {handle, POLLIN, 0};
-    const int count = poll(&ended, 1, static_cast<int>(limit.count()));
-    close(handle);
-    int status = 0;
-    if (count != 1 || waitpid(pid_, &status, 0) != pid_) return {};
-    status_ = status;
+    if (!status_) {
+        const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+        if (handle < 0) throw std::runtime_error("pidfd_open: " + std::string(strerror(errno)));
+        pollfd ended = {handle, POLLIN, 0};
+        const int count = poll(&ended, 1, static_cast<int>(limit.count()));
+        close(handle);
+        int status = 0;
+        if (count != 1 || waitpid(pid_, &status, 0) != pid_) return {};
+        status_ = status;
+    }
     if (!with_output) return status_;
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, limit, [&] { return complete_; });
