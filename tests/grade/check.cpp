@@ -320,17 +320,20 @@ void check_stops(Server &server, int signal) {
 }
 
 void check_idle(Server &server) {
-    const auto used = [&] {
-        Milliseconds sum = test::processor_time(server.pid());
-        for (const pid_t child : test::children(server.pid())) sum += test::processor_time(child);
-        return sum;
+    constexpr Milliseconds period(500), most_run(100), most_runnable(300);
+    const auto sum = [&](Milliseconds (*time)(pid_t)) {
+        Milliseconds all = time(server.pid());
+        for (const pid_t child : test::children(server.pid())) all += time(child);
+        return all;
     };
-    const Milliseconds before = used();
-    require(!server.wait_exit(Milliseconds(500), false), "the server has ended");
-    const Milliseconds spent = used() - before;
-    if (spent > Milliseconds(100))
-        fail("it uses the processor while nothing happens", "almost nothing in 500 ms",
-             std::to_string(spent.count()) + " ms");
+    const Milliseconds run = sum(test::processor_time), runnable = sum(test::runnable_time);
+    require(!server.wait_exit(period, false), "the server has ended");
+    const Milliseconds has_run = sum(test::processor_time) - run,
+                       was_runnable = sum(test::runnable_time) - runnable;
+    if (has_run > most_run || was_runnable > most_runnable)
+        fail("it does not sleep while nothing happens", "asleep for nearly all of 500 ms",
+             "it has run for " + std::to_string(has_run.count()) + " ms, and wanted to for " +
+                 std::to_string(was_runnable.count()) + " ms");
 }
 
 void check_quiet(Server &server) {

@@ -463,7 +463,7 @@ CHECK_OF_EACH(sszu, "starts a thread for each datagram",
 }
 
 CHECK_OF_EACH(sszu_fork, "forks a process for each datagram",
-              "[pts:2][mechanism][needs:serves one client]") {
+              "[pts:2][mechanism][needs:leaves no zombie]") {
     trying("With -f, 1000 datagrams are asked while the children of the server are looked at.",
            "With -f, the forking mix-in starts a child process for each datagram.");
     by_hand("", "strace -f -c -e trace=clone,clone3 -p $(pgrep -o -x sszu)     # and ./zuc/zuc");

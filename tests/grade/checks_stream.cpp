@@ -223,7 +223,7 @@ CHECK_OF_EACH(tcp_servers, "survives clients that reset", "[pts:1][needs:serves 
 
 CHECK_OF_EACH(tcp_servers, "loses no answer of a slow reader",
               "[pts:2][needs:answers everything before the end of file]") {
-    trying("A client sends 20,000 questions and reads no answer until the server takes no more of "
+    trying("A client sends 40,000 questions and reads no answer until the server takes no more of "
            "them; then it reads them all.",
            "send may take only a part of the bytes, or none (EAGAIN): what is left must be sent "
            "later, in order.");
@@ -231,15 +231,15 @@ CHECK_OF_EACH(tcp_servers, "loses no answer of a slow reader",
                 "127.0.0.1 65432 | (sleep 3; wc -c)     # 2400000 bytes");
     Server server(program);
     Talk client(server, 4096);
-    const std::string all = questions(20'000);
+    const std::string all = questions(40'000);
     // What the server does not take within a while goes on its way when the client reads.
     const std::string received = client.converse_late(all);
-    const std::string answers = answers_in(received), expected = letters(20'000);
+    const std::string answers = answers_in(received), expected = letters(40'000);
     if (answers != expected) {
         const auto first_difference = static_cast<std::size_t>(
             std::mismatch(answers.begin(), answers.end(), expected.begin(), expected.end()).first -
             answers.begin());
-        fail("answers are missing or wrong", "20000 answers",
+        fail("answers are missing or wrong", "40000 answers",
              std::to_string(answers.size()) + " answers, right up to number " +
                  std::to_string(first_difference));
     }
@@ -455,7 +455,7 @@ CHECK_OF_EACH(concurrent_servers, "answers clients that ask at the same time",
 }
 
 CHECK_OF_EACH(concurrent_servers, "survives running out of descriptors",
-              "[pts:1][needs:serves one client][needs:closes its descriptors]") {
+              "[pts:1][needs:closes its descriptors][needs:sleeps when it has nothing to do]") {
     trying("The server may have 24 descriptors; 40 clients connect, ask and leave; then another "
            "one asks.",
            "accept fails with EMFILE then: log it, do not end, do not call it again and again, and "

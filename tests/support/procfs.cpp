@@ -126,6 +126,16 @@ Milliseconds processor_time_of_other_threads(pid_t pid) {
     return processor_time(pid) - first;
 }
 
+Milliseconds runnable_time(pid_t pid) {
+    long long sum = 0; // nanoseconds
+    for (const pid_t thread : threads(pid)) {
+        std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(thread) +
+                           "/schedstat");
+        if (long long ran = 0, waited = 0; file >> ran >> waited) sum += ran + waited;
+    }
+    return Milliseconds(sum / 1'000'000);
+}
+
 void stop(pid_t pid) {
     kill(pid, SIGSTOP);
     eventually([&] { return stat_fields(pid).rfind(" T", 0) == 0; });

@@ -50,6 +50,10 @@ long peak_memory(pid_t pid);
 Milliseconds processor_time(pid_t pid);
 Milliseconds processor_time_of_other_threads(pid_t pid);
 
+/// How long the threads of a process have run or wanted to, since they began: a loop that never
+/// sleeps wants to all the time, however loaded the machine is. 0 if the system does not tell.
+Milliseconds runnable_time(pid_t pid);
+
 /// Stops a process by SIGSTOP, and waits until it has stopped; and has it go on as well.
 void stop(pid_t pid);
 void stop_and_continue(pid_t pid);
