@@ -165,7 +165,7 @@ CHECK_OF_EACH(zenc, "refuses an answer without end", "[pts:1][needs:asks the thr
            "After 1024 bytes without a '.', say so on standard error, and return 1.");
     by_hand("head -c 100000 /dev/zero | tr '\\0' x | nc -l 127.0.0.1 65432", run(program));
     Listener listener;
-    Student client(program, at(listener.local()));
+    Student client(program, at(listener.local(), {"-t", "60"}));
     Connection server = listener.accept();
     server.receive(question(0).size());
     server.send(std::string(100'000, 'x'), Milliseconds(2000));
