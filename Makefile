@@ -112,9 +112,11 @@ $(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -o $@ $^
 
+# Not to be read, only to be run: so no process of the same user can look into it or write to it.
 $(BUILD)/tests/grade/run/checks: $(CHECKS) $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+	@chmod 0111 $@
 
 $(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o,$(GRADE)) $(BUILD)/tests/grade/grader_test.o $(GRADE_SUPPORT)
 	@mkdir -p $(@D)

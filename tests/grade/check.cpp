@@ -103,6 +103,19 @@ std::string default_chapter(const Program &program) {
     return "";
 }
 
+// What may hold what a program has printed, so that it can be shown on a terminal.
+std::string printable(const std::string &text) {
+    constexpr std::size_t most = 16'384;
+    std::string shown;
+    for (const char c : text.substr(0, most))
+        if (c == '\n' || (c >= ' ' && c <= '~')) shown += c;
+        else {
+            const std::string escaped = test::shown({&c, 1});
+            shown += escaped.substr(1, escaped.size() - 2);
+        }
+    return shown;
+}
+
 std::string compose(const std::string &what, const std::string &expected,
                     const std::string &received) {
     std::string text;
@@ -126,7 +139,7 @@ std::string compose(const std::string &what, const std::string &expected,
                                 std::string(report.program->path) + report.options;
     add_line(text, "by hand:", "terminal 1:  " + report.first_terminal);
     add_line(text, "", "terminal 2:  " + report.second_terminal);
-    return text;
+    return printable(text);
 }
 
 // One tag of the kind "[pts:2]": what follows its beginning; all of them.
@@ -205,6 +218,8 @@ void undetermined(const std::string &why) { throw Undetermined(why); }
 
 // ---- Programs
 
+static bool machine_lets_look();
+
 static std::string typed(const Program &program, const std::vector<std::string> &arguments) {
     std::string text = "./" + std::string(program.path);
     for (const std::string &argument : arguments) text += " " + argument;
@@ -260,7 +275,7 @@ Server::Server(const Program &program, const std::vector<std::string> &options,
         }
         // Where the system does not tell, the ready line has to.
         if (address_.port == 0 && !ready_line_ && (ready_line_ = next_line(Milliseconds(0))) &&
-            !can_look(pid()))
+            !machine_lets_look())
             address_.port = Endpoint::parse(ready_line_->substr(ready_line_->rfind(' ') + 1)).port;
         return address_.port != 0 || wait_exit(Milliseconds(0));
     };
@@ -302,14 +317,15 @@ void check_ready_line(const Program &program, const std::string &kind) {
 void check_stops(Server &server, int signal) {
     const std::string name = signal == SIGINT ? "SIGINT" : "SIGTERM";
     server.signal(signal);
-    const auto status = server.wait_exit(Milliseconds(3000), false);
-    if (!status) fail("it has not ended 3 seconds after " + name, "exit status 0", "still running");
+    const Milliseconds limit(6000); // it should take one, but the machine may be loaded
+    const auto status = server.wait_exit(limit, false);
+    if (!status) fail("it has not ended 6 seconds after " + name, "exit status 0", "still running");
     if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0)
         fail("after " + name + " it ended otherwise", "exit status 0", server.status_text());
-    if (!test::eventually([&] { return descendants(getpid()).empty(); }, Milliseconds(2000)))
+    if (!test::eventually([&] { return descendants(getpid()).empty(); }, limit))
         fail("after " + name + " it ended, but left processes behind", "none",
              std::to_string(descendants(getpid()).size()));
-    if (!server.wait_for("Server stopped\n", Milliseconds(2000)))
+    if (!server.wait_for("Server stopped\n", limit))
         fail("after " + name + " it did not print that it has stopped", "Server stopped",
              "no such line");
 }
@@ -321,14 +337,18 @@ void check_idle(Server &server) {
         for (const pid_t child : test::children(server.pid())) all += time(child);
         return all;
     };
-    const Milliseconds run = sum(test::processor_time), runnable = sum(test::runnable_time);
-    require(!server.wait_exit(period, false), "the server has ended");
-    const Milliseconds has_run = sum(test::processor_time) - run,
-                       was_runnable = sum(test::runnable_time) - runnable;
-    if (has_run > most_run || was_runnable > most_runnable)
-        fail("it does not sleep while nothing happens", "asleep for nearly all of 500 ms",
-             "it has run for " + std::to_string(has_run.count()) + " ms, and wanted to for " +
-                 std::to_string(was_runnable.count()) + " ms");
+    Milliseconds has_run{}, was_runnable{};
+    for (int i = 0; i < 3; ++i) { // it may have work left, which a loaded machine makes it wait for
+        has_run = -sum(test::processor_time);
+        was_runnable = -sum(test::runnable_time);
+        require(!server.wait_exit(period, false), "the server has ended");
+        has_run += sum(test::processor_time);
+        was_runnable += sum(test::runnable_time);
+        if (has_run <= most_run && was_runnable <= most_runnable) return;
+    }
+    fail("it does not sleep while nothing happens", "asleep for nearly all of 500 ms",
+         "it has run for " + std::to_string(has_run.count()) + " ms, and wanted to for " +
+             std::to_string(was_runnable.count()) + " ms");
 }
 
 void check_quiet(Server &server) {
@@ -600,11 +620,28 @@ void Ask::expect_bytes(std::string_view bytes) {
 
 // ---- The system
 
-bool can_look(pid_t pid) {
+static bool is_visible(pid_t pid) {
     const LookAs as_it(place.user);
     std::ifstream file("/proc/" + std::to_string(pid) + "/syscall");
     std::string text;
     return static_cast<bool>(file >> text);
+}
+
+// Whether a program of ours in the same sandbox can be seen.
+static bool machine_lets_look() {
+    static const bool lets = [] {
+        test::Process control(sandboxed({"sleep", "60"}, place.scratch, place.user, {}));
+        return test::eventually([&] { return is_visible(control.pid()); }, Milliseconds(3000));
+    }();
+    return lets;
+}
+
+bool can_look(pid_t pid) {
+    if (is_visible(pid)) return true;
+    if (!machine_lets_look()) return false;
+    if (!test::eventually([&] { return is_visible(pid); }, Milliseconds(500)) && kill(pid, 0) == 0)
+        fail("the program does not let itself be looked at (PR_SET_DUMPABLE)");
+    return true;
 }
 
 std::vector<long> calls_slept_in(pid_t pid, int looks) {

@@ -146,8 +146,8 @@ std::string letter(std::size_t number);
 
 /// That the first line of the server's output is the ready line: "TCP server started at ...".
 void check_ready_line(const Program &program, const std::string &kind);
-/// That it prints its last line, ends with status 0 and leaves no process behind. It has three
-/// seconds for what it should do in one: the machine may be loaded.
+/// That it prints its last line, ends with status 0 and leaves no process behind. It has six seconds
+/// for what it should do in one: the machine may be loaded.
 void check_stops(Server &server, int signal);
 /// That it uses little processor time in half a second in which nothing happens.
 void check_idle(Server &server);
@@ -168,7 +168,8 @@ void needs_descriptors(long count);
 
 // ---- What the system tells of a process, asked for as the user that it runs as
 
-/// Whether the system call that a process sleeps in can be seen.
+/// Whether the system call that a process sleeps in can be seen on this machine. Ends the check as
+/// failed if it is the process that hides it.
 bool can_look(pid_t pid);
 /// The numbers of the system calls in which the process was found asleep, in so many looks.
 std::vector<long> calls_slept_in(pid_t pid, int looks);

@@ -15,7 +15,9 @@ constexpr bool frames_may_not_fit(const Program &program) {
 constexpr auto clients_with_short_frames = test::select<frames_may_not_fit>();
 using test::client_programs, test::framing_clients, test::tcp_clients;
 
-std::vector<std::string> at(const Endpoint &server, std::vector<std::string> options = {}) {
+// The arguments of a client: it is to be more patient than this process, which may be starved.
+std::vector<std::string> at(const Endpoint &server,
+                            std::vector<std::string> options = {"-t", "30"}) {
     options.insert(options.end(), {server.host, std::to_string(server.port)});
     return options;
 }
@@ -218,7 +220,7 @@ CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions]") {
         "A datagram may be lost: after a second without an answer, ask again, until -t is over.");
     by_hand("(none: no server)", run(program, " -t 5"));
     Datagrams server;
-    Student client(program, at(server.local(), {"-t", "9"}));
+    Student client(program, at(server.local(), {"-t", "30"}));
     next_question(server, 0); // lost
     const auto again = server.receive(Milliseconds(8000));
     if (!again.arrived || again.bytes != question(0))
@@ -236,7 +238,7 @@ CHECK_OF_EACH(zuc, "accepts only the server it asked", "[pts:2][needs:asks the t
     by_hand(any_server,
             "strace -e trace=network ./zuc/zuc     # connect, or an address in recvfrom");
     Datagrams server, stranger;
-    Student client(program, at(server.local(), {"-t", "9"}));
+    Student client(program, at(server.local(), {"-t", "30"}));
     for (std::size_t number = 0; number < 3; ++number) {
         const auto asked = next_question(server, number);
         stranger.send_to(asked.sender, "Stranger.");
@@ -252,7 +254,7 @@ CHECK_OF_EACH(zuc, "takes no late answer for the next", "[pts:2][needs:asks the 
            "question: find out to which question an answer belongs.");
     by_hand(any_server, run(program));
     Datagrams server;
-    Student client(program, at(server.local(), {"-t", "9"}));
+    Student client(program, at(server.local(), {"-t", "30"}));
     answer_datagrams(server, [&](std::size_t number, const Endpoint &sender) {
         server.send_to(sender, answer(number)); // and once more by answer_datagrams
     });
@@ -277,7 +279,7 @@ CHECK_OF_EACH(framing_clients, "sends the message of -m",
     trying("The client is started with -m 'Hello, Server?'.", "-m TEXT is the message to send.");
     by_hand(listen_by_nc(program), run(program, " -m 'Hello, Server?'"));
     Listener listener;
-    Student client(program, at(listener.local(), {"-m", "Hello, Server?"}));
+    Student client(program, at(listener.local(), {"-t", "30", "-m", "Hello, Server?"}));
     Connection server = listener.accept();
     std::string frame = first_frame(program);
     frame[frame.find('!')] = '?';

@@ -196,7 +196,7 @@ CHECK_OF_EACH(tcp_servers, "refuses a question without end", "[pts:1][needs:serv
         const std::string letters_only(64 * 1024, 'x');
         bool open = true;
         for (int i = 0; i < 128 && open; ++i) open = client.connection().send(letters_only);
-        require(!open || client.ends(Milliseconds(3000)),
+        require(!open || client.ends(patience),
                 "8 MiB without a '?' were taken, and the connection is still open");
     }
     serve_another(server, "after that, another client was not served");

@@ -33,6 +33,7 @@ constexpr const char *help_text =
     "  -z       use the zen.h and the socketserver.h of the submission, where it has them\n"
     "  -m ARG   one more argument for make: CXX=clang++; may be repeated\n"
     "  -b DIR   build nothing: the programs stand in DIR\n"
+    "  -T N     begin no check after N seconds: the rest is not checked\n"
     "  -j N     run N checks at a time (default: two for each processor)\n"
     "  -o DIR   write all result files into DIR; for a class, one directory a student and the "
     "tables\n"
@@ -62,10 +63,20 @@ struct UsageError : std::runtime_error {
     using runtime_error::runtime_error;
 };
 
+// The value of an option, from 1 to `most`.
+int number(int letter, const std::string &value, int most) {
+    const int found = std::atoi(value.c_str());
+    if (found < 1 || found > most)
+        throw UsageError(std::string("-") + static_cast<char>(letter) +
+                         " must be a number from 1 to " + std::to_string(most) + ", not '" + value +
+                         "'");
+    return found;
+}
+
 Options parse(int argc, char *argv[]) {
     Options options;
     int letter = 0;
-    while ((letter = getopt(argc, argv, ":hlzAHf:c:k:m:b:j:o:G:C:J:S:R:N:")) != -1) {
+    while ((letter = getopt(argc, argv, ":hlzAHf:c:k:m:b:j:T:o:G:C:J:S:R:N:")) != -1) {
         const std::string value = optarg ? optarg : "";
         switch (letter) {
         case 'h': std::cout << usage_line << help_text; std::exit(0);
@@ -85,13 +96,10 @@ Options parse(int argc, char *argv[]) {
         case 'S': options.csv = value; break;
         case 'R': options.roster = value; break;
         case 'N': options.column = value; break;
-        case 'j': {
-            const int jobs = std::atoi(value.c_str());
-            if (jobs < 1 || jobs > 64)
-                throw UsageError("-j must be a number from 1 to 64, not '" + value + "'");
-            options.settings.jobs = static_cast<std::size_t>(jobs);
+        case 'j':
+            options.settings.jobs = static_cast<std::size_t>(number(letter, value, 64));
             break;
-        }
+        case 'T': options.settings.seconds = number(letter, value, 86'400); break;
         case ':':
             throw UsageError(std::string("option -") + static_cast<char>(optopt) +
                              " needs a value");
@@ -105,6 +113,9 @@ Options parse(int argc, char *argv[]) {
         if (!directory.empty() && !fs::is_directory(directory))
             throw UsageError(directory + " is no directory");
     if (!options.roster.empty() && options.output.empty()) throw UsageError("-R needs -o");
+    if (!options.class_directory.empty() &&
+        !(options.gradescope + options.classroom50 + options.junit).empty())
+        throw UsageError("-G, -C and -J are for one submission; with -c, use -o");
     return options;
 }
 
@@ -140,11 +151,14 @@ void write_tables(const Options &options, const std::vector<Grading> &gradings) 
     std::vector<std::string> notes;
     write(options.output + "/roster.csv",
           fill_roster(read(options.roster), options.column, gradings, notes));
-    if (interrupted) return;
-    for (const std::string &note : notes) std::cerr << "grade: " << note << '\n';
+    const bool last = std::all_of(gradings.begin(), gradings.end(),
+                                  [](const Grading &grading) { return grading.complete; });
+    for (const std::string &note : last ? notes : std::vector<std::string>())
+        std::cerr << "grade: " << note << '\n';
 }
 
 int grade_one(const Options &options) {
+    write_results(options, Grading(), options.output); // there is one whatever happens
     const Grading grading = run(options.settings, "", [&](const Grading &now) {
         write_results(options, now, options.output);
     });
@@ -154,13 +168,22 @@ int grade_one(const Options &options) {
     return grading.complete ? 0 : 1;
 }
 
-int grade_class(const Options &options) {
+// The directories of the students, by name.
+std::vector<std::string> students_in(const std::string &directory) {
     std::vector<std::string> students;
-    for (const auto &entry : fs::directory_iterator(options.class_directory))
-        if (entry.is_directory() && !entry.is_symlink())
-            students.push_back(entry.path().filename());
+    for (const auto &entry : fs::directory_iterator(directory)) {
+        const std::string name = entry.path().filename();
+        std::error_code error;
+        if (name[0] != '.' && fs::is_directory(entry.symlink_status(error)))
+            students.push_back(name);
+    }
     std::sort(students.begin(), students.end());
-    if (students.empty()) throw std::runtime_error("no directory is in " + options.class_directory);
+    if (students.empty()) throw std::runtime_error("no directory is in " + directory);
+    return students;
+}
+
+int grade_class(const Options &options) {
+    const std::vector<std::string> students = students_in(options.class_directory);
     std::vector<Grading> gradings;
     for (const std::string &student : students) { // the table is there from the beginning
         Grading none;
@@ -168,22 +191,28 @@ int grade_class(const Options &options) {
         none.results = plan(options.settings);
         gradings.push_back(none);
     }
-    if (!options.output.empty()) fs::create_directories(options.output);
+    const std::string directory = options.output.empty() ? "" : options.output + "/students/";
+    if (!options.output.empty()) fs::create_directories(directory);
+    write_tables(options, gradings); // a roster that cannot be read is found now
+    bool failed = false;
     for (std::size_t i = 0; i < students.size() && !interrupted; ++i) {
         Settings settings = options.settings;
         settings.from = options.class_directory + "/" + students[i];
-        const std::string directory =
-            options.output.empty() ? "" : options.output + "/" + students[i];
-        gradings[i] = run(settings, students[i], [&](const Grading &now) {
-            if (&now == &gradings[i]) return;
-            write_results(options, now, directory);
-        });
-        std::cout << students[i] << ": " << gradings[i].earned() << " of " << gradings[i].possible()
-                  << " (" << static_cast<int>(gradings[i].seconds + 0.5) << " s)" << std::endl;
+        try {
+            gradings[i] = run(settings, students[i], [&](const Grading &now) {
+                if (!directory.empty()) write_results(options, now, directory + students[i]);
+            });
+        } catch (const std::exception &error) { // what goes wrong with one must not stop the others
+            std::cerr << "grade: " << students[i] << ": " << error.what() << '\n';
+            failed = true;
+        }
+        const std::string shown = test::shown(students[i]);
+        std::cout << shown.substr(1, shown.size() - 2) << ": " << gradings[i].earned() << " of "
+                  << gradings[i].possible() << " (" << static_cast<int>(gradings[i].seconds + 0.5)
+                  << " s)" << std::endl;
         write_tables(options, gradings);
     }
-    write_tables(options, gradings);
-    return interrupted ? 1 : 0;
+    return interrupted || failed ? 1 : 0;
 }
 
 } // namespace
@@ -203,6 +232,7 @@ int main(int argc, char *argv[]) {
             action.sa_handler = [](int) { interrupted = 1; };
             sigaction(signal, &action, nullptr);
         }
+        signal(SIGCHLD, SIG_DFL); // if it is ignored, nobody can be waited for
         adopt_descendants();
         return options.class_directory.empty() ? grade_one(options) : grade_class(options);
     } catch (const UsageError &error) {

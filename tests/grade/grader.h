@@ -21,6 +21,7 @@ struct Settings {
     std::vector<std::string> names; ///< of exercises, programs or checks; empty: all
     std::size_t jobs = 0;           ///< checks at a time; 0: two for each processor
     int patience = 10;              ///< seconds that a check waits for what should come at once
+    int seconds = 0;                ///< after so long no check is begun; 0: any time
     bool progress = true;           ///< on standard error
 };
 

@@ -1,6 +1,7 @@
 #include "results.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -208,17 +209,20 @@ std::string junit(const Grading &grading) {
             seconds += result.seconds;
             cases += "    <testcase classname=\"" + xml(exercise) + "\" name=\"" +
                      xml(result.check.name) + "\" time=\"" + number(result.seconds) + "\"";
-            const std::string message = xml(result.report.substr(0, result.report.find('\n')));
+            const bool hidden = result.check.hidden;
+            const auto note = grading.notes.find(exercise);
+            std::string report = with_report(result);
+            if (result.report.empty() && note != grading.notes.end()) report += "\n" + note->second;
+            const std::string message =
+                hidden ? "hidden" : xml(report.substr(0, report.find('\n')));
             if (result.status == Status::passed) cases += "/>\n";
-            else if (result.status == Status::failed) {
+            else if (result.status == Status::undetermined) {
+                ++skipped;
+                cases += "><skipped message=\"" + message + "\"/></testcase>\n";
+            } else {
                 ++failures;
                 cases += "><failure message=\"" + message + "\">" +
-                         (result.check.hidden ? "hidden" : xml(result.report)) +
-                         "</failure></testcase>\n";
-            } else {
-                ++skipped;
-                cases += "><skipped message=\"" + xml(verdict(result)) +
-                         (message.empty() ? "" : ": ") + message + "\"/></testcase>\n";
+                         (hidden ? "hidden" : xml(report)) + "</failure></testcase>\n";
             }
         }
         text += "  <testsuite name=\"" + xml(exercise) + "\" tests=\"" + std::to_string(tests) +
@@ -304,12 +308,22 @@ std::vector<Row> rows_of(std::string_view table) {
     return rows;
 }
 
-bool is_row_of(const Row &row, const std::string &student) {
-    for (const Cell &cell : row.cells)
-        if (cell.text == student || (cell.text.size() > student.size() &&
-                                     cell.text.compare(0, student.size(), student) == 0 &&
-                                     cell.text[student.size()] == '@'))
-            return true;
+// Whether a column says who somebody is, by its heading: "Student", "SIS Login ID", "Email address".
+bool names_somebody(const std::string &heading) {
+    std::string lower = heading;
+    for (char &c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    for (const char *word : {"student", "name", "id", "login", "user", "mail"})
+        if (lower.find(word) != lower.npos) return true;
+    return false;
+}
+
+bool is_row_of(const Row &row, const std::vector<Cell> &heading, const std::string &student) {
+    for (std::size_t i = 0; i < row.cells.size() && i < heading.size(); ++i) {
+        const std::string &text = row.cells[i].text;
+        const bool matches = text.compare(0, student.size(), student) == 0 &&
+                             (text.size() == student.size() || text[student.size()] == '@');
+        if (matches && names_somebody(heading[i].text)) return true;
+    }
     return false;
 }
 
@@ -320,6 +334,9 @@ std::string fill_roster(std::string_view roster, const std::string &column,
     const std::vector<Row> rows = rows_of(roster);
     if (rows.empty()) throw std::runtime_error("the roster is empty");
     const std::vector<Cell> &heading = rows.front().cells;
+    if (heading.size() == 1 && heading[0].text.find(';') != std::string::npos)
+        throw std::runtime_error(
+            "the roster has semicolons between its cells: export it with commas");
     std::size_t place = heading.size(); // of the column
     for (std::size_t i = heading.size(); i-- > 0;)
         if (heading[i].text == column) place = i;
@@ -329,7 +346,7 @@ std::string fill_roster(std::string_view roster, const std::string &column,
     for (const Grading &grading : gradings) {
         std::vector<std::size_t> found;
         for (std::size_t i = 1; i < rows.size(); ++i)
-            if (is_row_of(rows[i], grading.student)) found.push_back(i);
+            if (is_row_of(rows[i], heading, grading.student)) found.push_back(i);
         if (found.size() == 1) values[found[0]] = std::to_string(grading.earned());
         else
             notes.push_back(grading.student + (found.empty() ? ": in no row of the roster"

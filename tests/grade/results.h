@@ -61,8 +61,8 @@ std::string autolab(const Grading &grading);
 std::string csv(const std::vector<Grading> &gradings);
 
 /// A roster that Canvas or Moodle has exported, with the totals in the column of that name: it is
-/// filled, or added as the last one. Every other byte stays. A student is the row in which a cell is
-/// `student`, or an e-mail address that begins with it. `notes` gets a line for each student who is
+/// filled, or added as the last one. Every other byte stays. A student is the row in which a cell of a
+/// column such as "Student", "Login ID" or "Email" is `student`, or an e-mail address that begins so. `notes` gets a line for each student who is
 /// found in no row or in several. Throws std::runtime_error for what is no such table.
 std::string fill_roster(std::string_view roster, const std::string &column,
                         const std::vector<Grading> &gradings, std::vector<std::string> &notes);

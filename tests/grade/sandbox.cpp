@@ -33,7 +33,7 @@ namespace grade {
 
 namespace {
 
-constexpr uid_t first_user = 62'000, last_user = 62'999;
+constexpr uid_t first_user = 60'706, last_user = 61'183; // which systemd leaves to nobody
 
 // Whether this process may take any user id: in a container, only some of them may exist.
 bool user_exists(uid_t user) {
@@ -124,10 +124,14 @@ int run_in_sandbox(char **arguments) {
         std::cerr << "the grader cannot use " << directory << ": " << strerror(errno) << '\n';
         return 127;
     }
-    for (const char *name : {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}) unsetenv(name);
-    setenv("LC_ALL", "C", 1);
-    setenv("HOME", directory.c_str(), 1);
-    setenv("TMPDIR", directory.c_str(), 1);
+    std::vector<std::pair<std::string, std::string>>
+        kept; // a token of the grader's is not for them
+    for (const char *name : {"PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"})
+        if (const char *value = std::getenv(name)) kept.emplace_back(name, value);
+    kept.insert(kept.end(), {{"LC_ALL", "C"}, {"HOME", directory}, {"TMPDIR", directory}});
+    clearenv();
+    for (const auto &[name, value] : kept) setenv(name.c_str(), value.c_str(), 1);
+    close_range(STDERR_FILENO + 1, ~0U, 0);
     char **command = arguments + 7;
     execvp(command[0], command);
     std::cerr << "cannot start " << command[0] << ": " << strerror(errno) << '\n';
@@ -143,9 +147,9 @@ bool leave_network() {
     const uid_t user = geteuid();
     const gid_t group = getegid();
     if (user == 0) {
-        if (unshare(CLONE_NEWNET) != 0) return false;
+        if (unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0) return false;
     } else {
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0) return false;
         write_file("/proc/self/setgroups", "deny");
         write_file("/proc/self/uid_map", std::to_string(user) + " " + std::to_string(user) + " 1");
         write_file("/proc/self/gid_map",

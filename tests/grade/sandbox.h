@@ -15,7 +15,7 @@ namespace grade {
 struct Limits {
     long processor_seconds = 20;
     long address_space = 4096; ///< MiB; 0 = any, for sanitizers, which reserve terabytes
-    long file_size = 16;       ///< MiB
+    long file_size = 4;        ///< MiB
     long descriptors = 4096;
     long processes = 600; ///< more than the user has already
 };
@@ -38,7 +38,8 @@ int end_processes_of(char *user);
 /// other processes of its user from looking into it.
 void adopt_descendants();
 
-/// Gives this process a network of its own in which there is only loopback. False: not allowed here.
+/// Gives this process a network of its own in which there is only loopback, and shared memory of its
+/// own. False: not allowed here.
 bool leave_network();
 
 /// All descendants of a process, those that nobody has waited for included.

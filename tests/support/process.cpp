@@ -58,7 +58,13 @@ Process::Process(std::vector<std::string> arguments, std::string shown)
     posix_spawn_file_actions_adddup2(&files, err[1], STDERR_FILENO);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    sigset_t none, all; // whoever has started this process may ignore signals: a program must not
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     const int error = posix_spawn(&pid_, argv[0], &files, &attributes, argv.data(), environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
@@ -157,7 +163,7 @@ std::optional<int> Process::wait_exit(Milliseconds limit, bool with_output) {
 void Process::close_output() {
     if (write(wake_[1], "c", 1) != 1) throw std::runtime_error("cannot wake the reader");
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return out_ < 0; });
+    changed_.wait(lock, [&] { return out_ < 0 || complete_; });
 }
 
 void Process::signal(int number) const { kill(pid_, number); }
