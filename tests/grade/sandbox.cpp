@@ -149,6 +149,7 @@ bool leave_network() {
     if (user == 0) {
         if (unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0) return false;
     } else {
+        prctl(PR_SET_DUMPABLE, 1); // else its own files in /proc are closed to it
         if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0) return false;
         write_file("/proc/self/setgroups", "deny");
         write_file("/proc/self/uid_map", std::to_string(user) + " " + std::to_string(user) + " 1");
