@@ -9,6 +9,7 @@
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
 ##                   a mix of polite and hostile clients for so many seconds (60), by that seed
+## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
 ## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer; or make lint-zens
 ## make clean        remove everything that make has built
 ## make help         print this list
@@ -22,6 +23,7 @@ FRAMING_CLIENTS := abc adc afc
 FRAMING := $(FRAMING_SERVERS) $(FRAMING_CLIENTS)
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
 NAMES := $(ZEN) $(FRAMING)
+MEASURED := $(TCP_SERVERS) $(UDP_SERVERS)
 
 CXXFLAGS ?= -O2 -g
 FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
@@ -37,7 +39,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak lint FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
+.PHONY: all help clean demo test faults fuzz soak bench lint FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing $(MEASURED:%=bench-%)
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -62,6 +64,9 @@ $(BUILD)/flags: FORCE
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
 TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/listener.cpp)
+BENCH := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %/bench.cpp %/yardstick_tcp.cpp %/yardstick_udp.cpp,\
+         $(wildcard tests/bench/*.cpp)))
+YARDSTICKS := $(BUILD)/tests/bench/yardstick-tcp $(BUILD)/tests/bench/yardstick-udp
 has_library = $(findstring /,$(shell $(CXX) -print-file-name=lib$(1).a))
 CATCH = $(if $(call has_library,Catch2Main),-lCatch2Main -lCatch2,$(if \
           $(call has_library,Catch2WithMain),-lCatch2WithMain,-DCATCH_CONFIG_MAIN -x c++ tests/catch.h))
@@ -70,13 +75,24 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT)
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
 	$(CXX) $(FLAGS) -o $@ $^
 
 $(BUILD)/tests/soak: $(patsubst %,$(BUILD)/tests/%.o,soak $(addprefix support/,process procfs programs servers sockets))
+	$(CXX) $(FLAGS) -o $@ $^
+
+# ---- The benchmark: tests/bench/. What measures is compiled like what is measured.
+$(BUILD)/tests/bench/%.o: tests/bench/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(YARDSTICKS): $(BUILD)/tests/bench/yardstick-%: $(BUILD)/tests/bench/yardstick_%.o
+	$(CXX) $(FLAGS) -o $@ $<
+
+$(BUILD)/tests/bench/bench: $(BUILD)/tests/bench/bench.o $(BENCH) $(filter-out %/kit.o,$(SUPPORT))
 	$(CXX) $(FLAGS) -o $@ $^
 
 # ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
@@ -94,10 +110,10 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 	@mkdir -p $(@D)
 	clang++ $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(call fuzz_flags,$*) -o $@ $<
 
-test: $(BUILD)/tests/run $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
+test: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/replay-%)
 	ZEN_KIT=$(KIT) sh tests/all.sh $<
 
-$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
+$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
 	ZEN_KIT=$(KIT) $< '[$*]'
 
 faults: $(BUILD)/tests/run $(PROGRAMS)
@@ -112,6 +128,12 @@ fuzz: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
 SERVER ?= tae
 soak: $(BUILD)/tests/soak $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '$(SERVER)' $(TIME) $(SEED)
+
+bench: $(BUILD)/tests/bench/bench $(YARDSTICKS) $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $< $(if $(QUICK),-q) $(BUILD)
+
+$(MEASURED:%=bench-%): bench-%: $(BUILD)/tests/bench/bench $(YARDSTICKS) $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $< $(if $(QUICK),-q) $(BUILD) $*
 
 demo: $(BUILD)/tests/demo $(PROGRAMS)
 	@ZEN_KIT=$(KIT) $<
@@ -132,4 +154,4 @@ help:
 clean:
 	rm -rf build $(FILES)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/bench/*.d $(BUILD)/tests/support/*.d)
