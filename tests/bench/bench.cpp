@@ -56,7 +56,7 @@ std::vector<Step> plan(bool quick, const std::string &only) {
         settings.tries = quick ? 1 : tries;
         settings.rounds = quick ? 3 : rounds;
         // After a conversation much is left to end.
-        const double longer = scenario.kind == Kind::conversations ? 1.2 : 1;
+        const double longer = scenario.talk == Talk::conversations ? 1.2 : 1;
         steps.push_back({title, settings, longer * static_cast<double>(scenario.servers.size()),
                          [scenario](const Settings &now, const Report &report) {
                              bench::run(scenario, now, report);
@@ -66,7 +66,7 @@ std::vector<Step> plan(bool quick, const std::string &only) {
     for (const int clients : {1, 10, 100, 1000}) {
         if (quick && clients != 10 && clients != 1000) continue;
         compare("conversations, " + std::to_string(clients) + " at a time",
-                {"conversations", Kind::conversations, clients, all}, clients == 1000 ? 150 : 75, 2,
+                {"conversations", Talk::conversations, clients, all}, clients == 1000 ? 150 : 75, 2,
                 3);
     }
 
@@ -95,20 +95,20 @@ std::vector<Step> plan(bool quick, const std::string &only) {
     for (const int clients : {1, 16}) {
         if (quick && clients == 1) continue;
         compare("datagrams, " + std::to_string(clients) + " clients that ask and wait",
-                {"datagrams", Kind::datagrams, clients, udp}, 40, 3, clients == 1 ? 3 : 5);
+                {"datagrams", Talk::datagrams, clients, udp}, 40, 3, clients == 1 ? 3 : 5);
     }
 
-    compare("ping-pong, 1 client that stays", {"ping-pong", Kind::ping_pong, 1, all}, 40, 4, 5);
+    compare("ping-pong, 1 client that stays", {"ping-pong", Talk::ping_pong, 1, all}, 40, 4, 5);
     compare("ping-pong, 64 clients; yardstick+1 makes one system call more",
-            {"ping-pong", Kind::ping_pong, 64, {"yardstick", "yardstick+1", "tas", "tap", "tae"}},
+            {"ping-pong", Talk::ping_pong, 64, {"yardstick", "yardstick+1", "tas", "tap", "tae"}},
             40, 4, 5);
     compare("ping-pong, 1000 clients",
-            {"ping-pong", Kind::ping_pong, 1000, {"yardstick", "tap", "tae"}}, 80, 2, 5);
+            {"ping-pong", Talk::ping_pong, 1000, {"yardstick", "tap", "tae"}}, 80, 2, 5);
     compare("batches of 16 questions, 16 clients",
-            {"pipelined", Kind::ping_pong, 16, {"yardstick", "tas", "tap", "tae"}, 16}, 40, 4, 5);
+            {"pipelined", Talk::ping_pong, 16, {"yardstick", "tas", "tap", "tae"}, 16}, 40, 4, 5);
     compare("conversations, 32 at a time",
             {"conversations",
-             Kind::conversations,
+             Talk::conversations,
              32,
              {"yardstick", "mzts", "sszt", "tas", "tap", "tae"}},
             60, 3, 5);

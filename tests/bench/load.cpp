@@ -53,16 +53,16 @@ Script constant_script(Script script, std::string_view answer, int times) {
     return script;
 }
 
-Load::Load(const test::Endpoint &server, Kind kind, int clients, Script script,
+Load::Load(const test::Endpoint &server, Talk talk, int clients, Script script,
            Milliseconds patience)
-    : kind_(kind), script_(std::move(script)), patience_(patience),
+    : talk_(talk), script_(std::move(script)), patience_(patience),
       epoll_(epoll_create1(EPOLL_CLOEXEC)), clients_(static_cast<std::size_t>(clients)) {
     if (epoll_ < 0) fail_call("cannot make an epoll list");
     server_.sin_family = AF_INET;
     server_.sin_port = htons(server.port);
     inet_pton(AF_INET, server.host.c_str(), &server_.sin_addr);
     try {
-        if (kind_ != Kind::conversations)
+        if (talk_ != Talk::conversations)
             for (Client &client : clients_) {
                 connect(client);
                 watch(client);
@@ -86,7 +86,7 @@ void Load::close(Client &client) {
 // The connections of a minute would use up the ports of one address: so take many in turn, which
 // all are this machine. The system chooses the port when it knows the destination.
 int Load::open_socket() {
-    const int type = kind_ == Kind::datagrams ? SOCK_DGRAM : SOCK_STREAM;
+    const int type = talk_ == Talk::datagrams ? SOCK_DGRAM : SOCK_STREAM;
     const int descriptor = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) fail_call("the generator has no socket");
     source_ = (source_ + 1) % source_addresses;
@@ -102,7 +102,7 @@ int Load::open_socket() {
 
 // A client that could send need not be told that it can: and a UDP socket would tell it each time.
 void Load::watch(const Client &client) {
-    const bool connected = kind_ == Kind::datagrams || (client.waiting && client.unsent.empty());
+    const bool connected = talk_ == Talk::datagrams || (client.waiting && client.unsent.empty());
     epoll_event event = {};
     event.events = EPOLLIN | (connected ? 0u : EPOLLOUT);
     event.events |= EPOLLET; // each receive takes all that is there
@@ -147,9 +147,9 @@ void Load::receive(Client &client) {
     const ssize_t size = recv(client.descriptor, buffer, sizeof buffer, 0);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (size < 0) fail_call("the server closed a connection");
-    if (size == 0 && kind_ != Kind::datagrams) fail("the server closed a connection");
+    if (size == 0 && talk_ != Talk::datagrams) fail("the server closed a connection");
     const std::string_view bytes(buffer, static_cast<std::size_t>(size));
-    const bool cut = kind_ == Kind::datagrams && bytes.size() < client.expected.size();
+    const bool cut = talk_ == Talk::datagrams && bytes.size() < client.expected.size();
     if (!client.waiting || cut || client.expected.substr(0, bytes.size()) != bytes)
         fail("a wrong answer: '" + std::string(bytes) + "' instead of '" +
              std::string(client.expected) + "'");
@@ -164,7 +164,7 @@ void Load::end_turn(Client &client) {
     client.waiting = false;
     --waiting_;
     client.turn = (client.turn + 1) % script_.size();
-    const bool conversation = kind_ == Kind::conversations;
+    const bool conversation = talk_ == Talk::conversations;
     if (conversation && client.turn != 0) return say(client);
     if (conversation) close(client);
     ++answered_;
@@ -201,6 +201,10 @@ void Load::serve_events(int limit) {
     }
 }
 
+void Load::fail_unanswered() const {
+    fail("no answer within " + std::to_string(patience_.count()) + " ms");
+}
+
 Sample Load::run(Milliseconds time, const std::function<void()> &halfway) {
     sample_ = {};
     const double used = thread_seconds();
@@ -218,10 +222,10 @@ Sample Load::run(Milliseconds time, const std::function<void()> &halfway) {
             halfway();
         }
         if (now - start >= time) over_ = true;
-        if (kind_ == Kind::datagrams) note_lost();
-        if (waiting_ > 0 && now - progress_ > patience_)
-            fail("no answer within " + std::to_string(patience_.count()) + " ms");
+        if (talk_ == Talk::datagrams) note_lost();
+        if (waiting_ > 0 && now - progress_ > patience_) fail_unanswered();
     }
+    if (sample_.answered == 0) fail_unanswered(); // all datagrams were lost
     sample_.own_share = (thread_seconds() - used) / seconds_between(start, Clock::now());
     sample_.seconds = seconds_between(start, progress_);
     return std::exchange(sample_, {});

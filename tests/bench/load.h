@@ -29,7 +29,7 @@ Script constant_script(Script script, std::string_view answer, int times = 1);
 
 /// What the clients do. In a conversation, a client connects, says its whole script, closes, and
 /// begins again; the others stay, and wait for each answer before they say the next.
-enum class Kind { conversations, ping_pong, datagrams };
+enum class Talk { conversations, ping_pong, datagrams };
 
 /// What was seen in some time.
 struct Sample {
@@ -45,7 +45,7 @@ struct Sample {
 class Load {
   public:
     /// Opens what stays open. Throws std::runtime_error where that fails.
-    Load(const test::Endpoint &server, Kind kind, int clients, Script script,
+    Load(const test::Endpoint &server, Talk talk, int clients, Script script,
          Milliseconds patience = Milliseconds(2000));
     ~Load();
     Load(const Load &) = delete;
@@ -79,10 +79,11 @@ class Load {
     void receive(Client &client);
     void end_turn(Client &client);
     void note_lost();
+    [[noreturn]] void fail_unanswered() const;
     void serve_events(int limit);
 
     sockaddr_in server_ = {};
-    Kind kind_;
+    Talk talk_;
     Script script_;
     Milliseconds patience_;
     int epoll_ = -1;

@@ -22,17 +22,17 @@ constexpr Milliseconds herd_patience{1000};
 bool is_yardstick(const std::string &name) { return name.rfind("yardstick", 0) == 0; }
 
 // The yardsticks are beside the benchmark, or in bench/ beside the tests.
-std::string yardstick_file(Kind kind) {
+std::string yardstick_file(Talk talk) {
     auto directory = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     if (directory.filename() != "bench") directory /= "bench";
-    return directory / (kind == Kind::datagrams ? "yardstick-udp" : "yardstick-tcp");
+    return directory / (talk == Talk::datagrams ? "yardstick-udp" : "yardstick-tcp");
 }
 
 // A server and what was measured of it, turn by turn.
 class Contestant {
   public:
-    Contestant(const std::string &name, Kind kind, int batch, const Settings &settings)
-        : server_(start_server(name, kind, batch, settings.cores.server)), kind_(kind),
+    Contestant(const std::string &name, Talk talk, int batch, const Settings &settings)
+        : server_(start_server(name, talk, batch, settings.cores.server)), talk_(talk),
           batch_(batch), forks_(server_->program().option == "-f"),
           script_(script_for(name, batch)) {
         row.server = name;
@@ -44,11 +44,11 @@ class Contestant {
 
     // Loads the server for one turn. What fails is noted.
     void turn(int clients, Milliseconds slice, Milliseconds patience = Milliseconds(3000)) try {
-        auto load = std::make_unique<Load>(server_->address(), kind_, clients, script_, patience);
-        if (kind_ != Kind::conversations) load->run(Milliseconds(0)); // now all are connected
+        auto load = std::make_unique<Load>(server_->address(), talk_, clients, script_, patience);
+        if (talk_ != Talk::conversations) load->run(Milliseconds(0)); // now all are connected
         const double before = seconds();
         Sample sample = load->run(slice, [&] { held = holding(server_->pid(), forks_); });
-        if (kind_ == Kind::conversations) settle(); // the last ones are closed
+        if (talk_ == Talk::conversations) settle(); // the last ones are closed
         const double used = seconds() - before, each = batch_;
         const Turn turn = {sample.rate() * each,
                            1e6 * used / (static_cast<double>(sample.answered) * each),
@@ -118,7 +118,7 @@ class Contestant {
     double seconds() const { return processor_seconds(server_->pid(), forks_); }
 
     std::unique_ptr<test::Server> server_;
-    Kind kind_;
+    Talk talk_;
     int batch_;
     bool forks_;
     Script script_;
@@ -155,7 +155,7 @@ class Herd {
     void grow_to(int size) {
         while (this->size() < size) {
             const int more = std::min(size - this->size(), herd_part);
-            parts_.emplace_back(contestant_.server().address(), Kind::ping_pong, more,
+            parts_.emplace_back(contestant_.server().address(), Talk::ping_pong, more,
                                 contestant_.script(), herd_patience);
             parts_.back().run(Milliseconds(0));
         }
@@ -173,13 +173,13 @@ class Herd {
 
 } // namespace
 
-std::unique_ptr<test::Server> start_server(const std::string &name, Kind kind, int batch,
+std::unique_ptr<test::Server> start_server(const std::string &name, Talk talk, int batch,
                                            int core) {
     const OnCore there(core);
     if (!is_yardstick(name))
         return std::make_unique<test::Server>(test::named(name),
                                               std::initializer_list<std::string>{"-q"});
-    std::vector<std::string> command = {yardstick_file(kind)};
+    std::vector<std::string> command = {yardstick_file(talk)};
     if (batch > 1) command.insert(command.end(), {"-n", std::to_string(batch)});
     if (name == "yardstick+1") command.emplace_back("-x");
     return std::make_unique<test::Server>(command, test::Program{});
@@ -195,7 +195,7 @@ void run(const Scenario &scenario, const Settings &settings, const Report &repor
     const int clients = std::min(scenario.clients, settings.most_clients());
     std::list<Contestant> contestants;
     for (const std::string &server : scenario.servers) {
-        contestants.emplace_back(server, scenario.kind, scenario.batch, settings);
+        contestants.emplace_back(server, scenario.talk, scenario.batch, settings);
         contestants.back().row.scenario = scenario.name;
         contestants.back().row.clients = clients;
     }
@@ -217,9 +217,9 @@ void run(const Scenario &scenario, const Settings &settings, const Report &repor
 void run_herd(const std::string &server, const std::vector<int> &sizes, const Settings &settings,
               const Report &report) {
     const OnCore here(settings.cores.generator);
-    Contestant yardstick("yardstick", Kind::ping_pong, 1, settings);
-    Contestant alone(server, Kind::ping_pong, 1, settings);
-    Contestant watched(server, Kind::ping_pong, 1, settings);
+    Contestant yardstick("yardstick", Talk::ping_pong, 1, settings);
+    Contestant alone(server, Talk::ping_pong, 1, settings);
+    Contestant watched(server, Talk::ping_pong, 1, settings);
     Herd herd(watched);
     watched.row.scenario = "herd";
     watched.row.clients = busy_clients;

@@ -29,7 +29,7 @@ struct Settings {
 /// short turns counts, and the medians and the spread are those of some such rounds.
 struct Scenario {
     std::string name;
-    Kind kind;
+    Talk talk;
     int clients;
     std::vector<std::string> servers; // "tae", "sszt -f", "yardstick", "yardstick+1"
     int batch = 1;                    // questions sent at once
@@ -47,7 +47,7 @@ void run_herd(const std::string &server, const std::vector<int> &sizes, const Se
               const Report &report);
 
 /// Starts a server, or a yardstick, on a core: quiet, on a free port.
-std::unique_ptr<test::Server> start_server(const std::string &name, Kind kind, int batch, int core);
+std::unique_ptr<test::Server> start_server(const std::string &name, Talk talk, int batch, int core);
 
 /// What a server answers to that script: the yardsticks know but one answer.
 Script script_for(const std::string &name, int batch);
