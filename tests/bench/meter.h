@@ -28,8 +28,8 @@ struct Cores {
 };
 Cores choose_cores();
 
-/// The seconds that the two cores were busy, whatever with, since the system started; and those that
-/// this process and its children that have ended used.
+/// The seconds that the two cores were busy, whatever with, since the system started; and those
+/// that this process and its children that have ended used.
 double busy_seconds(const Cores &cores);
 double used_seconds();
 

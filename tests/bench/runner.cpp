@@ -38,6 +38,14 @@ class Contestant {
         row.server = name;
     }
 
+    // Ends the server so that it can end its children. What does not end is killed.
+    ~Contestant() {
+        server_->signal(SIGTERM);
+        server_->wait_exit(Milliseconds(2000));
+    }
+    Contestant(const Contestant &) = delete;
+    Contestant &operator=(const Contestant &) = delete;
+
     test::Server &server() { return *server_; }
     const Script &script() const { return script_; }
     bool failed() const { return !row.note.empty(); }
@@ -127,12 +135,12 @@ class Contestant {
     std::vector<double> microseconds_;
 };
 
-// The last line that a server has printed, beside the ready line.
+// The last line that a server has printed beside the ready line, as the end of a note.
 std::string last_words(const test::Server &server) {
     std::string text = server.standard_output();
     if (!text.empty()) text.pop_back();
     const std::size_t line = text.rfind('\n');
-    return line == text.npos ? "" : text.substr(line + 1);
+    return line == text.npos ? "" : ". It says: " + text.substr(line + 1);
 }
 
 // Why an architecture ends where it does: what its server does not say itself.
@@ -141,7 +149,7 @@ std::string reason(const test::Server &server) {
         {"mzts", "Each of its 32 workers (-w) is with an idle client"},
         {"sszt -f", "Each of its 40 children (max_children) is with an idle client"}};
     const std::string says = last_words(server);
-    if (!says.empty()) return ". It says: " + says;
+    if (!says.empty()) return says;
     const auto found = reasons.find(std::string(server.program().name));
     return found == reasons.end() ? "" : ". " + found->second;
 }
@@ -206,7 +214,8 @@ void run(const Scenario &scenario, const Settings &settings, const Report &repor
         for (Contestant &contestant : contestants) contestant.end_round();
     }
     for (Contestant &contestant : contestants) {
-        if (clients < scenario.clients && !contestant.failed())
+        if (contestant.failed()) contestant.row.note += last_words(contestant.server());
+        else if (clients < scenario.clients)
             contestant.row.note = "not " + std::to_string(scenario.clients) +
                                   " clients: the limit of descriptors (ulimit -Hn) is " +
                                   std::to_string(settings.descriptors);

@@ -40,9 +40,10 @@ using Report = std::function<void(const Row &)>;
 /// Reports a row for each server. One that fails gets a note, and no more turns.
 void run(const Scenario &scenario, const Settings &settings, const Report &report);
 
-/// Ten busy clients of a server beside ever more idle ones, as many as `sizes` (ascending) says:
-/// in turn with the yardstick where nobody is idle, and then with another process of the same server
-/// where nobody is. Ends early where the server, or the limit of descriptors, does not let it go on.
+/// Ten busy clients of a server beside ever more idle ones, as many as `sizes` (ascending) says.
+/// Takes turns with the yardstick where nobody is idle, and then with another process of the same server
+/// where nobody is. Ends early where the server, or the limit of descriptors, does not let it go
+/// on.
 void run_herd(const std::string &server, const std::vector<int> &sizes, const Settings &settings,
               const Report &report);
 

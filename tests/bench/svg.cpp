@@ -49,12 +49,12 @@ constexpr Look looks[] = {{"yardstick", "#666666", "#aaaaaa", "2 4", 'x'},
                           {"sszt", "#8a6d00", "#f0d040", "7 3", 'v'},
                           {"sszt -f", "#b00020", "#ff7080", "1 3", 'o'},
                           {"zens", "#202020", "#f0f0f0", "14 3 2 3 2 3", 's'}};
-constexpr Look other = {"", "#202020", "#f0f0f0", "", 'x'};
+constexpr Look plain = {"", "#202020", "#f0f0f0", "", 'x'};
 
 const Look &look_of(const std::string &name) {
     for (const Look &look : looks)
         if (name == look.name) return look;
-    return other;
+    return plain;
 }
 std::string css_class(const std::string &name) {
     std::string text = "line-";
