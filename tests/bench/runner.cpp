@@ -61,7 +61,9 @@ class Contestant {
         const Turn turn = {sample.rate() * each,
                            1e6 * used / (static_cast<double>(sample.answered) * each),
                            used / sample.seconds, sample.own_share};
+        const double least = best_.rate > 0 ? best_.processor_us : turn.processor_us;
         if (turn.rate > best_.rate) best_ = turn;
+        best_.processor_us = std::min(least, turn.processor_us);
         row.lost += sample.lost;
         microseconds_.insert(microseconds_.end(), sample.microseconds.begin(),
                              sample.microseconds.end());
@@ -82,7 +84,7 @@ class Contestant {
         }
     }
 
-    // The best turn since the last round counts.
+    // The best turn since the last round counts: the highest rate, and the least processor time.
     void end_round() {
         if (best_.rate > 0) rounds_.push_back(std::exchange(best_, {}));
     }
