@@ -8,6 +8,7 @@
 #include <list>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 #include <unistd.h>
 
