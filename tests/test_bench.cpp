@@ -327,7 +327,8 @@ TEST_CASE("bench: scenarios compare servers with a yardstick", "[bench]") {
             CHECK(one.processor_us > 0);
             CHECK(one.p50 > 0);
             CHECK(one.p999 >= one.p50);
-            CHECK(one.threads == 1 + sanitizer_threads);
+            CHECK(one.threads >= 1);
+            CHECK(one.threads <= 1 + sanitizer_threads);
         }
     }
 }
