@@ -14,6 +14,7 @@
 ## make grade-class FROM=DIR  grade each subdirectory of DIR; results in build/grades/
 ## make gradescope   write the files of a Gradescope autograder into build/gradescope/
 ## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
+## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
 ## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer; or make lint-zens
 ## make clean        remove everything that make has built
 ## make help         print this list
@@ -28,6 +29,7 @@ FRAMING := $(FRAMING_SERVERS) $(FRAMING_CLIENTS)
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
 NAMES := $(ZEN) $(FRAMING)
 EXERCISES := $(ZEN) framing
+MEASURED := $(TCP_SERVERS) $(UDP_SERVERS)
 
 CXXFLAGS ?= -O2 -g
 FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
@@ -43,8 +45,8 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak lint grade grade-class grader gradescope check-grader FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing \
-        $(EXERCISES:%=grade-%)
+.PHONY: all help clean demo test faults fuzz soak bench lint grade grade-class grader gradescope check-grader FORCE framing \
+        $(NAMES) $(NAMES:%=test-%) test-framing $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%)
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -69,6 +71,9 @@ $(BUILD)/flags: FORCE
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
 TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/listener.cpp)
+BENCH := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %/bench.cpp %/yardstick_tcp.cpp %/yardstick_udp.cpp,\
+         $(wildcard tests/bench/*.cpp)))
+YARDSTICKS := $(BUILD)/tests/bench/yardstick-tcp $(BUILD)/tests/bench/yardstick-udp
 has_library = $(findstring /,$(shell $(CXX) -print-file-name=lib$(1).a))
 CATCH = $(if $(call has_library,Catch2Main),-lCatch2Main -lCatch2,$(if \
           $(call has_library,Catch2WithMain),-lCatch2WithMain,-DCATCH_CONFIG_MAIN -x c++ tests/catch.h))
@@ -77,13 +82,24 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BUILD)/tests/grade/results.o $(BUILD)/tests/grade/plan.o
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,plan results)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
 	$(CXX) $(FLAGS) -o $@ $^
 
 $(BUILD)/tests/soak: $(patsubst %,$(BUILD)/tests/%.o,soak $(addprefix support/,process procfs programs servers sockets))
+	$(CXX) $(FLAGS) -o $@ $^
+
+# ---- The benchmark: tests/bench/. What measures is compiled like what is measured.
+$(BUILD)/tests/bench/%.o: tests/bench/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(YARDSTICKS): $(BUILD)/tests/bench/yardstick-%: $(BUILD)/tests/bench/yardstick_%.o
+	$(CXX) $(FLAGS) -o $@ $<
+
+$(BUILD)/tests/bench/bench: $(BUILD)/tests/bench/bench.o $(BENCH) $(filter-out %/kit.o,$(SUPPORT))
 	$(CXX) $(FLAGS) -o $@ $^
 
 # ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
@@ -149,9 +165,10 @@ check-grader: $(BUILD)/tests/grade/run/check-grader $(GRADER) $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< $(if $(SAN),SAN=$(SAN)) $(ONLY)
 
 test: $(BUILD)/tests/run $(GRADER) $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
+test: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/replay-%)
 	ZEN_KIT=$(KIT) sh tests/all.sh $<
 
-$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
+$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
 	ZEN_KIT=$(KIT) $< '[$*]'
 
 faults: $(BUILD)/tests/run $(PROGRAMS)
@@ -166,6 +183,12 @@ fuzz: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
 SERVER ?= tae
 soak: $(BUILD)/tests/soak $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '$(SERVER)' $(TIME) $(SEED)
+
+bench: $(BUILD)/tests/bench/bench $(YARDSTICKS) $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $< $(if $(QUICK),-q) $(BUILD)
+
+$(MEASURED:%=bench-%): bench-%: $(BUILD)/tests/bench/bench $(YARDSTICKS) $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $< $(if $(QUICK),-q) $(BUILD) $*
 
 demo: $(BUILD)/tests/demo $(PROGRAMS)
 	@ZEN_KIT=$(KIT) $<
@@ -186,4 +209,4 @@ help:
 clean:
 	rm -rf build $(FILES)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d $(BUILD)/tests/grade/*.d)
+-include $(wildcard $(BUILD)/*.d $(foreach part,. bench grade support,$(BUILD)/tests/$(part)/*.d))

@@ -83,6 +83,16 @@ class Server : public Student {
     std::optional<std::string> ready_line_;
 };
 
+/// A server that is stopped by SIGSTOP, so that what is sent to it waits in its socket.
+class Stopped {
+  public:
+    explicit Stopped(const Server &server) : server_(server) { test::stop(server.pid()); }
+    void go_on() const { server_.signal(SIGCONT); }
+
+  private:
+    const Server &server_;
+};
+
 /// The first letters of the answers in `bytes`, "UIC", however they are written otherwise: that
 /// they are right word for word is a check of its own.
 std::string answers_in(std::string_view bytes);

@@ -13,16 +13,6 @@ constexpr auto base_servers = test::select<is_base_row>();
 using test::udp_event_loops;
 using test::udp_servers;
 
-// A server that is stopped by SIGSTOP, so that datagrams wait in its socket.
-class Stopped {
-  public:
-    explicit Stopped(const Server &server) : server_(server) { test::stop(server.pid()); }
-    void go_on() const { server_.signal(SIGCONT); }
-
-  private:
-    const Server &server_;
-};
-
 void serve_another(Server &server, const std::string &host = {}) {
     Ask another(server, host);
     another.send(question(2));

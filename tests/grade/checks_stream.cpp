@@ -127,15 +127,18 @@ CHECK_OF_EACH(tcp_servers, "skips white space before a question",
 
 CHECK_OF_EACH(tcp_servers, "answers everything before the end of file",
               "[pts:1][needs:takes several questions in one segment]") {
-    trying("A client sends 300 questions, shuts down its sending side and reads.",
+    trying("A client sends 300 questions and shuts down its sending side, while the server is "
+           "stopped; then it goes on, and the client reads.",
            "The end of file says that no more questions come, not that the client has gone: first "
            "answer what has been asked.");
     by_hand("", "(for i in $(seq 300); do printf 'Simple is better than?'; done) | nc -N 127.0.0.1 "
                 "65432 | wc -c     # 2400 bytes");
     Server server(program);
     Talk client(server);
+    const Stopped until_all_is_there(server);
     client.send(questions(300));
     client.finish();
+    until_all_is_there.go_on();
     client.expect(letters(300), "not all questions were answered");
 }
 
