@@ -5,6 +5,7 @@
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens), or of framing
+## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only)
 ## make faults       run the tests of what every program survives (as root they are more)
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
@@ -37,7 +38,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak lint FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
+.PHONY: all help clean demo test check-lab faults fuzz soak lint FORCE framing $(NAMES) $(NAMES:%=test-%) test-framing
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
@@ -60,6 +61,7 @@ $(BUILD)/flags: FORCE
 	@echo '$(CXX) $(FLAGS)' | cmp -s - $@ || echo '$(CXX) $(FLAGS)' > $@
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
+LAB := $(BUILD)/tests/lab/check
 SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
 TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/listener.cpp)
 has_library = $(findstring /,$(shell $(CXX) -print-file-name=lib$(1).a))
@@ -79,6 +81,13 @@ $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o suppor
 $(BUILD)/tests/soak: $(patsubst %,$(BUILD)/tests/%.o,soak $(addprefix support/,process procfs programs servers sockets))
 	$(CXX) $(FLAGS) -o $@ $^
 
+# ---- The handout: what it prints is what happens
+$(LAB): $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/lab/*.cpp))
+	$(CXX) $(FLAGS) -o $@ $^
+
+check-lab: $(LAB) $(PROGRAMS)
+	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' $< $(if $(ONLY),-s '$(ONLY)')
+
 # ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
 FUZZ := messages printable prefixed delimited padded tas tap tae
 fuzz_source = tests/fuzz/$(if $(filter prefixed delimited padded,$1),frames,$(if \
@@ -94,8 +103,9 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 	@mkdir -p $(@D)
 	clang++ $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(call fuzz_flags,$*) -o $@ $<
 
-test: $(BUILD)/tests/run $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
-	ZEN_KIT=$(KIT) sh tests/all.sh $<
+# With a sanitizer the transcripts would differ: more threads, more memory, other system calls.
+test: $(BUILD)/tests/run $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%) $(if $(SAN),,$(LAB))
+	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' ZEN_KIT=$(KIT) sh tests/all.sh $< $(if $(SAN),,$(LAB))
 
 $(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< '[$*]'
@@ -132,4 +142,4 @@ help:
 clean:
 	rm -rf build $(FILES)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/tests/support/*.d $(BUILD)/tests/lab/*.d)
