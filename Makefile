@@ -28,6 +28,8 @@ CXXFLAGS ?= -O2 -g
 FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
          $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
+SYSTEM := $(shell uname -s)
+
 # The kit's programs stand beside their sources; with SAN, everything is built in a place of its own.
 BUILD := build$(if $(SAN),/$(SAN))
 KIT := $(if $(SAN),$(BUILD),.)
@@ -43,6 +45,8 @@ all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
 $(PROGRAMS): $(KIT)/%: %.cpp $(BUILD)/flags
+	$(if $(filter Linux,$(SYSTEM)),,$(error $(@F) needs Linux ($(if $(filter %ae,$@),epoll,ppoll)), this is \
+	    $(SYSTEM): LAB.md tells how to use a container))
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -MMD -MP -MF $(BUILD)/$(@F).d -o $@ $<
 

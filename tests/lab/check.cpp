@@ -2,10 +2,12 @@
 // and compares what these show with what is printed there. And checks what the text says: that what
 // it names exists. Ends with one line, "N passed, N failed"; status 1 if something failed.
 //
-//     check [-1] [-s TEXT] [DOCUMENT ...]
+//     check [-1n] [-s TEXT] [DOCUMENT ...]
 //
-// -1: one section after the other, without a network of its own for each; -s: only the sections
-// whose chapter or title contains TEXT.
+// -1: one section after the other, without a network of its own for each.
+// -n: as a newcomer does it: one section after the other, all in one copy of the kit in which
+//     nothing has been built before.
+// -s: only the sections whose chapter or title contains TEXT.
 #include "document.h"
 #include "facts.h"
 #include "play.h"
@@ -38,13 +40,13 @@ const std::string scratch = "build/lab/";
 
 struct Run {
     const Document *document;
-    const Section *section;
+    Section section;
     std::string directory;
     Clock::time_point begin = {};
 
     std::string name() const {
-        const bool own = section->chapter.empty() || section->chapter == section->title;
-        return document->name + ": " + (own ? "" : section->chapter + ": ") + section->title;
+        const bool own = section.chapter.empty() || section.chapter == section.title;
+        return document->name + ": " + (own ? "" : section.chapter + ": ") + section.title;
     }
 };
 
@@ -109,14 +111,14 @@ std::vector<int> ports(const Section &section) {
 // Plays a section in a process of its own; what it prints goes to a file.
 int play_in_process(const Run &run, bool isolated) {
     std::ofstream log(run.directory + ".log");
-    std::string need = missing(*run.section);
-    if (need.empty() && !isolated) need = strangers(*run.section);
+    std::string need = missing(run.section);
+    if (need.empty() && !isolated) need = strangers(run.section);
     if (!need.empty()) {
         log << "needs " << need << "\n";
         return not_run;
     }
-    std::string error = isolated ? "" : taken_port(ports(*run.section));
-    if (error.empty()) error = play(*run.document, *run.section, run.directory);
+    std::string error = isolated ? "" : taken_port(ports(run.section));
+    if (error.empty()) error = play(*run.document, run.section, run.directory);
     log << error << "\n";
     return error.empty() ? 0 : 1;
 }
@@ -137,22 +139,27 @@ void report(const Run &run, int status, Count &count) {
     else ++(passed ? count.passed : count.failed);
     if (!passed) std::printf("%s", log.str().c_str());
     std::fflush(stdout);
-    if (passed) std::filesystem::remove_all(run.directory);
 }
 
+// How the sections are played: each with a network of its own; as a newcomer does.
+struct Manner {
+    bool isolated, newcomer;
+};
+
 // Plays the sections, several at a time where they do not disturb each other.
-void play_all(std::vector<Run> waiting, bool isolated, Count &count) {
+void play_all(std::vector<Run> waiting, Manner manner, Count &count) {
+    const std::size_t limit = manner.isolated && !manner.newcomer ? at_once : 1;
     std::map<pid_t, Run> running;
     std::reverse(waiting.begin(), waiting.end());
     while (!waiting.empty() || !running.empty()) {
-        while (!waiting.empty() && running.size() < (isolated ? at_once : 1)) {
+        while (!waiting.empty() && running.size() < limit) {
             Run run = waiting.back();
             waiting.pop_back();
-            copy_kit(run.directory);
+            if (!manner.newcomer) copy_kit(run.directory, true);
             run.begin = Clock::now();
-            const pid_t pid = start(isolated, [&] {
+            const pid_t pid = start(manner.isolated, [&] {
                 alarm(240); // whatever happens
-                return play_in_process(run, isolated);
+                return play_in_process(run, manner.isolated);
             });
             running.emplace(pid, run);
         }
@@ -160,6 +167,8 @@ void play_all(std::vector<Run> waiting, bool isolated, Count &count) {
         const pid_t ended = waitpid(-1, &status, 0);
         if (const auto place = running.find(ended); place != running.end()) {
             report(place->second, status, count);
+            if (status == 0 && !manner.newcomer)
+                std::filesystem::remove_all(place->second.directory);
             running.erase(place);
         }
     }
@@ -169,35 +178,41 @@ void play_all(std::vector<Run> waiting, bool isolated, Count &count) {
 long weight(const Run &run) {
     long seconds = 0;
     static const std::regex pause("(?:sleep|timeout|-t|-w) ([0-9]+)|(g\\+\\+)");
-    for (const std::string &command : run.section->commands())
+    for (const std::string &command : run.section.commands())
         for (std::sregex_iterator i(command.begin(), command.end(), pause), end; i != end; ++i)
             seconds += (*i)[1].matched ? std::stol((*i)[1]) : 5;
     return seconds;
 }
 
-int check(const std::vector<std::string> &names, const std::string &only, bool isolated) {
+int check(const std::vector<std::string> &names, const std::string &only, Manner manner) {
     std::vector<Document> documents;
     for (const std::string &name : names) documents.push_back(read_document(name));
     std::vector<Run> runs;
     for (const Document &document : documents)
         for (const Section &section : document.sections)
             if (section.has_commands() &&
-                (section.chapter + ": " + section.title).find(only) != std::string::npos)
-                runs.push_back(
-                    {&document, &section, scratch + std::to_string(runs.size()), Clock::now()});
-    if (isolated)
+                (section.chapter + ": " + section.title).find(only) != std::string::npos) {
+                runs.push_back({&document, section, scratch});
+                for (const auto &variant : section.variants)
+                    runs.push_back({&document, section.varied(variant), scratch});
+            }
+    for (std::size_t i = 0; i < runs.size(); ++i)
+        runs[i].directory += manner.newcomer ? "newcomer" : std::to_string(i);
+    if (manner.newcomer) copy_kit(scratch + "newcomer", false);
+    else if (manner.isolated)
         std::stable_sort(runs.begin(), runs.end(),
                          [](const Run &a, const Run &b) { return weight(a) > weight(b); });
     Count count;
     std::filesystem::create_directories(scratch);
-    if (!isolated) std::printf("One section after the other: no network of their own for them.\n");
+    if (!manner.isolated)
+        std::printf("One section after the other: no network of their own for them.\n");
     for (const Fact &fact : check_facts(documents)) {
         std::printf("%s %s\n%s", fact.errors.empty() ? "passed: " : "FAILED: ", fact.name.c_str(),
                     fact.errors.c_str());
         ++(fact.errors.empty() ? count.passed : count.failed);
     }
     std::fflush(stdout);
-    play_all(runs, isolated, count);
+    play_all(runs, manner, count);
     for (const std::string &name : count.left_out) std::printf("not run: %s", name.c_str());
     std::printf("%d passed, %d failed\n", count.passed, count.failed);
     return count.failed == 0 && count.passed > 0 ? 0 : 1;
@@ -206,17 +221,19 @@ int check(const std::vector<std::string> &names, const std::string &only, bool i
 } // namespace
 
 int main(int argc, char *argv[]) {
-    bool isolated = true;
+    Manner manner = {true, false};
     std::string only;
-    for (int letter; (letter = getopt(argc, argv, "1s:")) != -1;) {
-        if (letter == '1') isolated = false;
+    for (int letter; (letter = getopt(argc, argv, "1ns:")) != -1;) {
+        if (letter == '1') manner.isolated = false;
+        else if (letter == 'n') manner.newcomer = true;
         else if (letter == 's') only = optarg;
         else return 2;
     }
     std::vector<std::string> names(argv + optind, argv + argc);
     if (names.empty()) names = {"LAB.md", "README.md"};
     try {
-        return check(names, only, isolated && can_isolate());
+        manner.isolated = manner.isolated && can_isolate();
+        return check(names, only, manner);
     } catch (const std::exception &error) {
         std::fprintf(stderr, "check-lab: %s\n", error.what());
         std::printf("0 passed, 1 failed\n");

@@ -30,7 +30,30 @@ std::string announced_file(const std::string &paragraph) {
     return std::regex_search(paragraph, match, announcement) ? match[1].str() : std::string();
 }
 
+// Finds "with `./tap/tap` and `./tae/tae` in place of `./tas/tas`".
+void find_variants(const std::string &paragraph, Section &section) {
+    static const std::regex sentence(
+        "with ((?:`\\./\\w+/\\w+`[a-z ]*)+)in place of `\\./(\\w+)/\\w+`"),
+        name("`\\./(\\w+)/\\w+`");
+    std::smatch match;
+    if (!std::regex_search(paragraph, match, sentence)) return;
+    const std::string others = match[1];
+    for (std::sregex_iterator i(others.begin(), others.end(), name), end; i != end; ++i)
+        section.variants.emplace_back(match[2], (*i)[1]);
+}
+
 } // namespace
+
+Section Section::varied(const std::pair<std::string, std::string> &variant) const {
+    const std::regex original("\\b" + variant.first + "\\b");
+    Section section = *this;
+    section.title += " (" + variant.second + ")";
+    section.variants.clear();
+    for (Block &block : section.blocks)
+        for (std::string &text : block.lines)
+            text = std::regex_replace(text, original, variant.second);
+    return section;
+}
 
 bool Section::has_commands() const {
     for (const Block &block : blocks)
@@ -80,13 +103,15 @@ Document read_document(const std::string &name) {
             const int level = static_cast<int>(match[1].length());
             if (level == 2) chapter = match[2];
             document.sections.push_back(
-                {number, level, match[2], chapter, anchor_of(match[2], anchors), {}});
+                {number, level, match[2], chapter, anchor_of(match[2], anchors), {}, {}});
         } else if (std::regex_match(line, match, terminal)) {
             next.terminal = std::stoi(match[1]);
             next.again = match[2].matched;
         } else if (!line.empty()) {
             if (number > 1 && document.lines[document.lines.size() - 2].empty()) paragraph.clear();
             paragraph += line + " ";
+            if (!document.sections.empty() && document.sections.back().variants.empty())
+                find_variants(paragraph, document.sections.back());
             next = Block(); // a terminal is named immediately before its block
         }
     }

@@ -13,6 +13,7 @@
 #define ZEN_LAB_DOCUMENT_H
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lab {
@@ -34,8 +35,12 @@ struct Section {
     std::string title, chapter; // the chapter: the heading of level 2 that it belongs to
     std::string anchor;         // as GitHub makes it of the title
     std::vector<Block> blocks;
+    /// "Do all this with `./tap/tap` in place of `./tas/tas`": {"tas", "tap"}.
+    std::vector<std::pair<std::string, std::string>> variants;
 
     bool has_commands() const;
+    /// The section for another program, as one of its variants says.
+    Section varied(const std::pair<std::string, std::string> &variant) const;
     /// The lines of its blocks that are typed at a prompt.
     std::vector<std::string> commands() const;
 };

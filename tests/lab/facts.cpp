@@ -439,6 +439,13 @@ std::string check_log_lines(const Document &document, const Names &names) {
     return errors;
 }
 
+// make SYSTEM=Darwin is make on macOS.
+std::string check_other_systems() {
+    const std::string said = output_of("env -u MAKEFLAGS -u MAKELEVEL make -B SYSTEM=Darwin tae 2>&1");
+    const bool one_line = std::count(said.begin(), said.end(), '\n') == 1;
+    return one_line && said.find("tae needs Linux (epoll)") != said.npos ? "" : said;
+}
+
 } // namespace
 
 std::vector<Fact> check_facts(const std::vector<Document> &documents) {
@@ -456,6 +463,7 @@ std::vector<Fact> check_facts(const std::vector<Document> &documents) {
         {"constants have the values that the text gives", check_values(documents, kit)},
         {"the chapters have one shape", check_shape(handout)},
         {"the graded questions of a chapter give ten points", check_points(handout)},
+        {"on another system make says so in one line", check_other_systems()},
         {"the table of options is that of the programs", check_options(handout, kit)},
         {"the lines in the table of lines are in the programs", check_log_lines(handout, names)}};
 }

@@ -104,8 +104,6 @@ class Stage {
                 if (!at_prompt(long_patience))
                     fail("instead of the prompt, there is more, or no end");
                 run_command(line.substr(2));
-            } else if (line.rfind("> ", 0) == 0 && here().rest() == "> ") {
-                type_line("> ", line.substr(2));
             } else {
                 play_line(line);
             }

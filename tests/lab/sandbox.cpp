@@ -22,10 +22,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
+bool is_program(const fs::path &file) {
+    return (fs::status(file).permissions() & fs::perms::owner_exec) != fs::perms::none;
+}
+
 // The programs are linked, which is fast; sources are copied, as an experiment may change them.
 void copy_one(const fs::path &from, const fs::path &to) {
-    const bool program =
-        (fs::status(from).permissions() & fs::perms::owner_exec) != fs::perms::none;
+    const bool program = is_program(from);
     std::error_code failed;
     if (program) fs::create_hard_link(from, to, failed);
     if (program && !failed) return;
@@ -33,10 +36,11 @@ void copy_one(const fs::path &from, const fs::path &to) {
     fs::last_write_time(to, fs::last_write_time(from)); // make finds nothing to do
 }
 
-void copy_directory(const fs::path &from, const fs::path &to) {
+void copy_directory(const fs::path &from, const fs::path &to, bool with_programs) {
     fs::create_directories(to);
     for (const auto &entry : fs::directory_iterator(from))
-        if (entry.is_regular_file()) copy_one(entry.path(), to / entry.path().filename());
+        if (entry.is_regular_file() && (with_programs || !is_program(entry.path())))
+            copy_one(entry.path(), to / entry.path().filename());
 }
 
 void write_to(const std::string &file, const std::string &text) { std::ofstream(file) << text; }
@@ -76,13 +80,14 @@ int status_of(pid_t child) {
 
 } // namespace
 
-void copy_kit(const std::string &directory) {
+void copy_kit(const std::string &directory, bool with_programs) {
     fs::remove_all(directory);
-    copy_directory(".", directory);
+    copy_directory(".", directory, with_programs);
     for (const auto &entry : fs::directory_iterator(".")) {
         const std::string name = entry.path().filename();
-        if (entry.is_directory() && name[0] != '.' && name != "tests")
-            copy_directory(entry.path(), directory + "/" + name);
+        const bool built = name == "build" && !with_programs;
+        if (entry.is_directory() && name[0] != '.' && name != "tests" && !built)
+            copy_directory(entry.path(), directory + "/" + name, with_programs);
     }
 }
 

@@ -11,8 +11,9 @@
 
 namespace lab {
 
-/// Makes `directory` a copy of the kit in the current directory, with the programs that are built.
-void copy_kit(const std::string &directory);
+/// Makes `directory` a copy of the kit in the current directory, with the programs that are built or
+/// without them.
+void copy_kit(const std::string &directory, bool with_programs);
 
 /// Whether processes may be given a network of their own (as root, or where users may).
 bool can_isolate();
