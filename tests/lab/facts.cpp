@@ -185,15 +185,19 @@ class Names {
         return known_command(parts) || kit_.has_text(span) || known_log_line(span);
     }
 
-    // "Connected by CLIENT": the parts of it that are not of a client stand in the sources.
-    bool known_log_line(const std::string &line) const {
+    // "Connected by CLIENT": what stands before the client stands in a source, or in that of one
+    // program. Of "Received message: Hello", only what stands up to the colon, of "TCP server
+    // started at 127.0.0.1:65432" what stands before the address.
+    bool known_log_line(const std::string &line, const std::string &program = {}) const {
+        const auto has_text = [&](const std::string &text) {
+            return program.empty() ? kit_.has_text(text) : kit_.has_text(program, text);
+        };
         static const std::regex changing("CLIENT.*|(?:127\\.0\\.0\\.1|\\[::1\\]):\\d+.*");
         const std::string begin = std::regex_replace(line, changing, "");
         if (begin.size() < 5) return false;
-        if (kit_.has_text("\"" + begin)) return true;
-        // "Received message: Hello": up to the first colon, or to what errno says.
+        if (has_text("\"" + begin)) return true;
         const std::size_t colon = begin.find(": ");
-        return colon != begin.npos && kit_.has_text("\"" + begin.substr(0, colon + 2));
+        return colon != begin.npos && has_text("\"" + begin.substr(0, colon + 2));
     }
 
     std::string program_of(const std::string &word) const {
@@ -420,8 +424,25 @@ std::string check_options(const Document &document, const Kit &kit) {
     return errors;
 }
 
+// The servers that print a line of the table: those that the other cell begins with, "`abs`, `ads`:
+// ...", those of TCP or UDP, or all that speak the Zen protocol.
+std::set<std::string> printers(const std::string &line, const std::string &when, const Kit &kit) {
+    static const std::regex names("((`\\w+`(, )?)+):.*");
+    std::smatch match;
+    if (std::regex_match(when, match, names)) return programs_in(match[1], kit);
+    std::set<std::string> programs;
+    for (const auto &[program, path] : kit.programs()) {
+        const std::string kind = kit.kind(program);
+        const bool wanted = begins_with(when, "TCP: ") || begins_with(line, "TCP ") ? kind == "TCP"
+                            : begins_with(line, "UDP ")                             ? kind == "UDP"
+                                                        : kind != "framing";
+        if (kit.is_server(program) && wanted) programs.insert(program);
+    }
+    return programs;
+}
+
 // The table of the lines that servers print.
-std::string check_log_lines(const Document &document, const Names &names) {
+std::string check_log_lines(const Document &document, const Kit &kit, const Names &names) {
     std::string errors;
     bool inside = false;
     int count = 0;
@@ -432,8 +453,10 @@ std::string check_log_lines(const Document &document, const Names &names) {
         if (!inside || !begins_with(line, "| `")) continue;
         ++count;
         const std::string text = line.substr(3, line.find('`', 3) - 3);
-        if (!names.known_log_line(text))
-            errors += document.at(static_cast<int>(i) + 1) + "no program prints: " + text + "\n";
+        for (const std::string &program : printers(text, cells(line)[2], kit))
+            if (!names.known_log_line(text, program))
+                errors += document.at(static_cast<int>(i) + 1) + program +
+                          " does not print: " + text + "\n";
     }
     if (count == 0) errors += document.name + ": no table \"| line | when |\"\n";
     return errors;
@@ -441,7 +464,8 @@ std::string check_log_lines(const Document &document, const Names &names) {
 
 // make SYSTEM=Darwin is make on macOS.
 std::string check_other_systems() {
-    const std::string said = output_of("env -u MAKEFLAGS -u MAKELEVEL make -B SYSTEM=Darwin tae 2>&1");
+    const std::string said =
+        output_of("env -u MAKEFLAGS -u MAKELEVEL make -B SYSTEM=Darwin tae 2>&1");
     const bool one_line = std::count(said.begin(), said.end(), '\n') == 1;
     return one_line && said.find("tae needs Linux (epoll)") != said.npos ? "" : said;
 }
@@ -453,19 +477,19 @@ std::vector<Fact> check_facts(const std::vector<Document> &documents) {
     const Shown shown = shown_in(documents);
     const Names names(kit, shown);
     const Document &handout = documents.front();
-    return {
-        {"links lead somewhere, and the contents are complete", check_links(documents)},
-        {"blocks have at most 100 columns", check_lines(documents)},
-        {"listings are compiled and run", check_listings(documents)},
-        {"files, functions, options and targets that the text names exist",
-         check_names(documents, names)},
-        {"what is to be read is in the file that is named", check_places(documents, kit)},
-        {"constants have the values that the text gives", check_values(documents, kit)},
-        {"the chapters have one shape", check_shape(handout)},
-        {"the graded questions of a chapter give ten points", check_points(handout)},
-        {"on another system make says so in one line", check_other_systems()},
-        {"the table of options is that of the programs", check_options(handout, kit)},
-        {"the lines in the table of lines are in the programs", check_log_lines(handout, names)}};
+    return {{"links lead somewhere, and the contents are complete", check_links(documents)},
+            {"blocks have at most 100 columns", check_lines(documents)},
+            {"listings are compiled and run", check_listings(documents)},
+            {"files, functions, options and targets that the text names exist",
+             check_names(documents, names)},
+            {"what is to be read is in the file that is named", check_places(documents, kit)},
+            {"constants have the values that the text gives", check_values(documents, kit)},
+            {"the chapters have one shape", check_shape(handout)},
+            {"the graded questions of a chapter give ten points", check_points(handout)},
+            {"on another system make says so in one line", check_other_systems()},
+            {"the table of options is that of the programs", check_options(handout, kit)},
+            {"the lines in the table of lines are in the programs",
+             check_log_lines(handout, kit, names)}};
 }
 
 } // namespace lab

@@ -71,11 +71,39 @@ Kit::Kit() {
             if (std::regex_match(line, match, option)) options_[name][match[1]] = line;
         if (options_[name].empty()) throw std::runtime_error(path + " -h tells no options");
     }
+    // A rule: a target with what it is made from, or with commands. One that is only listed as
+    // phony has neither.
     std::istringstream rules(output_of("make -npq 2>/dev/null"));
     static const std::regex rule("([A-Za-z0-9_.-]+):( .*)?");
+    std::string target;
     std::smatch match;
-    for (std::string line; std::getline(rules, line);)
-        if (std::regex_match(line, match, rule)) targets_.insert(match[1]);
+    for (std::string line; std::getline(rules, line);) {
+        if (std::regex_match(line, match, rule)) {
+            target = match[1];
+            if (match[2].matched) targets_.insert(target);
+        } else if (line.rfind("#  recipe to execute", 0) == 0) {
+            targets_.insert(target);
+        }
+    }
+}
+
+std::string Kit::kind(const std::string &program) const {
+    const std::string &path = programs_.at(program);
+    if (path.rfind("framing/", 0) == 0) return "framing";
+    return code_.at(path + ".cpp").find("UDP server of") != std::string::npos ? "UDP" : "TCP";
+}
+
+bool Kit::has_text(const std::string &program, const std::string &text) const {
+    const std::string &path = programs_.at(program);
+    const std::string &code = code_.at(path + ".cpp");
+    if (code.find(text) != code.npos) return true;
+    for (const auto &[file, header] : code_) {
+        const std::string name = file.substr(file.rfind('/') + 1);
+        if (name.find(".h") != name.npos && (file == "zen.h" || code.find(name) != code.npos) &&
+            header.find(text) != header.npos)
+            return true;
+    }
+    return false;
 }
 
 bool Kit::has_text(const std::string &text) const {

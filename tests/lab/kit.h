@@ -21,6 +21,11 @@ class Kit {
         return options_.at(program);
     }
 
+    /// "TCP" or "UDP"; for the programs of framing/ "framing".
+    std::string kind(const std::string &program) const;
+    /// Whether the source of a program, or a header of the kit that it includes, has `text`.
+    bool has_text(const std::string &program, const std::string &text) const;
+
     bool has_target(const std::string &name) const { return targets_.count(name) > 0; }
 
     /// Whether a file of the kit has `text` outside its comments.
