@@ -37,7 +37,9 @@ std::vector<Span> code_spans(const Document &document) {
             open.clear();
             continue;
         }
-        for (const char c : document.lines[i] + " ") {
+        const std::string line =
+            document.lines[i].substr(document.lines[i].find_first_not_of(' ')) + " ";
+        for (const char c : line) {
             if (c != '`') {
                 if (inside) open += c;
                 continue;
