@@ -5,7 +5,8 @@
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens), or of framing
-## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only)
+## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only;
+##                   NEWCOMER=1: one after the other, in one copy in which nothing is built yet)
 ## make faults       run the tests of what every program survives (as root they are more)
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
@@ -90,7 +91,7 @@ $(LAB): $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/lab/*.cpp))
 	$(CXX) $(FLAGS) -o $@ $^
 
 check-lab: $(LAB) $(PROGRAMS)
-	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' $< $(if $(ONLY),-s '$(ONLY)')
+	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' $< $(if $(NEWCOMER),-n) $(if $(ONLY),-s '$(ONLY)')
 
 # ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
 FUZZ := messages printable prefixed delimited padded tas tap tae

@@ -55,8 +55,17 @@ struct Count {
     std::vector<std::string> left_out = {};
 };
 
+// Whether a tool is installed, and may do here what it is for.
 bool is_there(const std::string &tool) {
-    return std::system(("command -v " + tool + " >/dev/null 2>&1").c_str()) == 0;
+    static const std::map<std::string, std::string> trials = {
+        {"strace", "strace -o /dev/null true"},
+        {"tcpdump", "tcpdump -i lo -d"},
+        {"gdb", "sleep 9 & gdb -nx -batch -p $! -ex detach | grep detached && kill $!"}};
+    const auto trial = trials.find(tool);
+    const std::string installed = "command -v " + tool + " >/dev/null 2>&1";
+    if (std::system(installed.c_str()) != 0) return false;
+    return trial == trials.end() ||
+           std::system(("(" + trial->second + ") >/dev/null 2>&1").c_str()) == 0;
 }
 
 // The words of the commands of a section.
@@ -76,6 +85,9 @@ std::string missing(const Section &section) {
     const std::set<std::string> used = words(section);
     if (used.count("apt-get")) return "a machine to install packages on: .ci/run does that";
     if (used.count("dnf") || used.count("docker")) return "another system: try it there";
+    static const std::regex slow("make (.* )?(test|bench|soak|fuzz|lint|check-lab)\\b.*");
+    for (const std::string &command : section.commands())
+        if (std::regex_match(command, slow)) return "more time than this check has: " + command;
     std::string missing;
     for (const std::string &tool : tools)
         if (used.count(tool) && !is_there(tool)) missing += (missing.empty() ? "" : ", ") + tool;

@@ -37,8 +37,9 @@ std::vector<Span> code_spans(const Document &document) {
             open.clear();
             continue;
         }
-        const std::string line =
-            document.lines[i].substr(document.lines[i].find_first_not_of(' ')) + " ";
+        const std::size_t begin_of_text = document.lines[i].find_first_not_of(' ');
+        if (begin_of_text == std::string::npos) continue;
+        const std::string line = document.lines[i].substr(begin_of_text) + " ";
         for (const char c : line) {
             if (c != '`') {
                 if (inside) open += c;

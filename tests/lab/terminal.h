@@ -14,7 +14,7 @@ using Milliseconds = std::chrono::milliseconds;
 
 class Terminal {
   public:
-    /// Starts bash in `directory`. `home` is where the root of the kit is, seen from there.
+    /// Starts bash in `directory`.
     explicit Terminal(const std::string &directory);
     ~Terminal(); ///< Ends bash and all that runs in the terminal.
     Terminal(const Terminal &) = delete;
