@@ -78,6 +78,15 @@ int status_of(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+// What a section has left behind, and its end has killed, is not to be seen by the next one.
+void reap_orphans() {
+    for (int i = 0; i < 200; ++i) {
+        const pid_t ended = waitpid(-1, nullptr, WNOHANG);
+        if (ended < 0) return; // there is none
+        if (ended == 0) usleep(10'000);
+    }
+}
+
 } // namespace
 
 void copy_kit(const std::string &directory, bool with_programs) {
@@ -95,7 +104,12 @@ pid_t start(bool isolated, const std::function<int()> &body) {
     const pid_t child = fork();
     if (child != 0) return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!isolated) _exit(body());
+    if (!isolated) {
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        const int status = body();
+        reap_orphans();
+        _exit(status);
+    }
     if (!leave_the_others()) _exit(1);
     const pid_t first = fork();
     if (first != 0) _exit(status_of(first));
