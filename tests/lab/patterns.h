@@ -5,9 +5,8 @@
 //   more, in what ps and lsof print;
 // - a number after "~": it is about that, within a factor of ten.
 //
-// A port or a process that the section has named before has the same number again, and two that are
-// printed with different numbers have different ones. All else is compared byte by byte; of the
-// spaces in a line of ps or lsof only where they are.
+// A port or a process that the section has named before has the same number again. All else is
+// compared byte by byte; of the spaces in a line of ps or lsof only where they are.
 #ifndef ZEN_LAB_PATTERNS_H
 #define ZEN_LAB_PATTERNS_H
 
@@ -25,7 +24,7 @@ class Numbers {
     std::string typed(const std::string &command) const;
 
   private:
-    std::map<std::string, std::string> shown_of_, printed_of_; // the numbers of this section
+    std::map<std::string, std::string> shown_of_; // by what is printed, in this section
 };
 
 } // namespace lab
