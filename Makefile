@@ -5,6 +5,8 @@
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens), or of framing
+## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only;
+##                   NEWCOMER=1: one after the other, in one copy in which nothing is built yet)
 ## make faults       run the tests of what every program survives (as root they are more)
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
@@ -35,6 +37,8 @@ CXXFLAGS ?= -O2 -g
 FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
          $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
+SYSTEM := $(shell uname -s)
+
 # The kit's programs stand beside their sources; with SAN, everything is built in a place of its own.
 BUILD := build$(if $(SAN),/$(SAN))
 KIT := $(if $(SAN),$(BUILD),.)
@@ -45,12 +49,14 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
-.PHONY: all help clean demo test faults fuzz soak bench lint grade grade-class grader gradescope check-grader FORCE framing \
+.PHONY: all help clean demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader FORCE framing \
         $(NAMES) $(NAMES:%=test-%) test-framing $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%)
 all: $(PROGRAMS)
 
 # ---- The programs: one source each, and the headers
 $(PROGRAMS): $(KIT)/%: %.cpp $(BUILD)/flags
+	$(if $(filter Linux,$(SYSTEM)),,$(error $(@F) needs Linux ($(if $(filter %ae,$@),epoll,ppoll)), this is \
+	    $(SYSTEM): LAB.md tells how to use a container))
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -MMD -MP -MF $(BUILD)/$(@F).d -o $@ $<
 
@@ -69,6 +75,7 @@ $(BUILD)/flags: FORCE
 	@echo '$(CXX) $(FLAGS)' | cmp -s - $@ || echo '$(CXX) $(FLAGS)' > $@
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
+LAB := $(BUILD)/tests/lab/check
 SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
 TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/listener.cpp)
 BENCH := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %/bench.cpp %/yardstick_tcp.cpp %/yardstick_udp.cpp,\
@@ -101,6 +108,13 @@ $(YARDSTICKS): $(BUILD)/tests/bench/yardstick-%: $(BUILD)/tests/bench/yardstick_
 
 $(BUILD)/tests/bench/bench: $(BUILD)/tests/bench/bench.o $(BENCH) $(filter-out %/kit.o,$(SUPPORT))
 	$(CXX) $(FLAGS) -o $@ $^
+
+# ---- The handout: what it prints is what happens
+$(LAB): $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/lab/*.cpp))
+	$(CXX) $(FLAGS) -o $@ $^
+
+check-lab: $(LAB) $(PROGRAMS)
+	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' $< $(if $(NEWCOMER),-n) $(if $(ONLY),-s '$(ONLY)')
 
 # ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
 FUZZ := messages printable prefixed delimited padded tas tap tae
@@ -164,9 +178,9 @@ grader: $(GRADER)
 check-grader: $(BUILD)/tests/grade/run/check-grader $(GRADER) $(PROGRAMS)
 	ZEN_KIT=$(KIT) $< $(if $(SAN),SAN=$(SAN)) $(ONLY)
 
-test: $(BUILD)/tests/run $(GRADER) $(PROGRAMS) $(FUZZ:%=$(BUILD)/tests/replay-%)
-test: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/replay-%)
-	ZEN_KIT=$(KIT) sh tests/all.sh $<
+# With a sanitizer the transcripts would differ: more threads, more memory, other system calls.
+test: $(BUILD)/tests/run $(GRADER) $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/replay-%) $(if $(SAN),,$(LAB))
+	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' ZEN_KIT=$(KIT) sh tests/all.sh $< $(if $(SAN),,$(LAB))
 
 $(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
 	ZEN_KIT=$(KIT) $< '[$*]'
@@ -209,4 +223,4 @@ help:
 clean:
 	rm -rf build $(FILES)
 
--include $(wildcard $(BUILD)/*.d $(foreach part,. bench grade support,$(BUILD)/tests/$(part)/*.d))
+-include $(wildcard $(BUILD)/*.d $(foreach part,. bench grade lab support,$(BUILD)/tests/$(part)/*.d))

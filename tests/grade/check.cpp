@@ -331,7 +331,7 @@ void check_stops(Server &server, int signal) {
 }
 
 void check_idle(Server &server) {
-    constexpr Milliseconds period(500), most_run(100), most_runnable(300);
+    constexpr Milliseconds period(500), most_run(100), least_run(30), most_runnable(300);
     const auto sum = [&](Milliseconds (*time)(pid_t)) {
         Milliseconds all = time(server.pid());
         for (const pid_t child : test::children(server.pid())) all += time(child);
@@ -344,7 +344,9 @@ void check_idle(Server &server) {
         require(!server.wait_exit(period, false), "the server has ended");
         has_run += sum(test::processor_time);
         was_runnable += sum(test::runnable_time);
-        if (has_run <= most_run && was_runnable <= most_runnable) return;
+        // What wants to run gets some of the processor even on a loaded machine.
+        const bool wants = has_run > least_run && was_runnable > most_runnable;
+        if (has_run <= most_run && !wants) return;
     }
     fail("it does not sleep while nothing happens", "asleep for nearly all of 500 ms",
          "it has run for " + std::to_string(has_run.count()) + " ms, and wanted to for " +

@@ -148,7 +148,7 @@ CHECK_OF_EACH(zenc, "takes an answer in pieces", "[pts:2][needs:prints questions
 }
 
 CHECK_OF_EACH(zenc, "takes several answers in one segment",
-              "[pts:1][needs:prints questions and answers]") {
+              "[pts:1][needs:takes an answer in pieces]") {
     trying("A server sends all three answers at the first question.",
            "What follows the first '.' belongs to the next answer: keep it.");
     by_hand("(sleep 3; printf 'Ugly.Implicit.Complex.'; sleep 3) | nc -l 127.0.0.1 65432",

@@ -102,7 +102,7 @@ CHECK_OF_EACH(base_servers, "ignores an unrecognized question",
 }
 
 CHECK_OF_EACH(base_servers, "ignores a datagram that is too long",
-              "[pts:1][needs:serves one client]") {
+              "[pts:1][needs:ignores white space around a question]") {
     trying(
         "A client sends a question with 2000 spaces after it, and one of 1024 bytes in all.",
         "recvfrom cuts what the buffer does not hold: a buffer of 1025 bytes tells a datagram of "
@@ -193,7 +193,7 @@ CHECK_OF_EACH(base_servers, "reports a bad command line", "[pts:1]") {
 }
 
 CHECK_OF_EACH(base_servers, "prints nothing that drives a terminal",
-              "[pts:1][needs:serves one client]") {
+              "[pts:1][needs:ignores an unrecognized question]") {
     trying("A client sends a datagram with escape sequences, a newline and other bytes in it.",
            "What a client sends may clear the screen or look like another line of the log: print "
            "bytes that are not printable ASCII escaped, as \\x1b or \\n.");
@@ -229,7 +229,8 @@ CHECK_OF_EACH(base_servers, "serves IPv6", "[pts:1][needs:serves one client]") {
 }
 
 CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one client]") {
-    trying("With -e, a client sends a datagram with bytes of all kinds, an empty one, and a third.",
+    trying("With -e, a client sends a datagram with bytes of all kinds, an empty one, and one of "
+           "5120 bytes.",
            "With -e, send back what came in, byte for byte: NUL and bytes over 127 as well.");
     by_hand("make " + program.file() + " && ./" + std::string(program.path) + " -e",
             "printf 'Hello\\n\\000\\377?' | nc -u -w 2 127.0.0.1 65432 | od -c");
@@ -237,7 +238,8 @@ CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one clien
     Ask client(server);
     std::string bytes;
     for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
-    for (const std::string &datagram : {bytes, std::string(), std::string("?")}) {
+    for (const std::string &datagram :
+         {bytes, std::string(), test::repeat(bytes, 20), std::string("?")}) {
         client.send(datagram);
         client.expect_bytes(datagram);
     }

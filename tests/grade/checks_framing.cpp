@@ -191,9 +191,11 @@ CHECK_OF_EACH(framing_servers, "survives clients that reset", "[pts:1][needs:ech
         Talk client(server, 2048);
         if (i % 2) client.send(many.substr(0, 5));
         else client.connection().send(many, Milliseconds(100));
-        if (i % 4 < 2) client.gets("", Milliseconds(5));
+        if (i % 4 < 2) client.ends(Milliseconds(5));
         client.connection().reset();
     }
+    serve_another(server, "after that, another client was not served");
+    require(!server.wait_exit(Milliseconds(300), false), "a moment later the server has ended");
     serve_another(server, "after that, another client was not served");
 }
 

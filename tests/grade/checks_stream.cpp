@@ -227,6 +227,8 @@ CHECK_OF_EACH(tcp_servers, "survives clients that reset", "[pts:1][needs:serves 
         client.leave();
     }
     serve_another(server, "after that, another client was not served");
+    require(!server.wait_exit(Milliseconds(300), false), "a moment later the server has ended");
+    serve_another(server, "after that, another client was not served");
 }
 
 CHECK_OF_EACH(tcp_servers, "loses no answer of a slow reader",
