@@ -103,12 +103,12 @@ void take_back(const fs::path &directory) {
 
 // Removes a directory, however deep it is and whatever permissions are set in it.
 void remove_tree(const fs::path &directory) {
+    if (directory.empty()) return;
     std::error_code error;
-    for (const char *first : {"/bin/true", "/bin/chmod"}) {
-        if (directory.empty() || !fs::exists(fs::symlink_status(directory, error))) return;
-        test::Process({first, "-R", "u+rwX", directory}).wait_exit();
-        test::Process({"/bin/rm", "-rf", "--", directory}).wait_exit();
-    }
+    fs::remove_all(directory, error);
+    if (!fs::exists(fs::symlink_status(directory, error))) return;
+    test::Process({"/bin/chmod", "-R", "u+rwX", directory}).wait_exit();
+    test::Process({"/bin/rm", "-rf", "--", directory}).wait_exit();
 }
 
 // Removes what a user of nobody's has left where everybody may write.
@@ -393,10 +393,11 @@ class Run {
 
     // Ends what takes too long, too much memory or too much of the disk.
     void look_after() {
-        next_look_ = Clock::now() + Milliseconds(150);
+        next_look_ = Clock::now() + Milliseconds(200);
+        const ProcessTree tree;
         for (Job &job : slots_) {
             if (!job.process) continue;
-            const std::vector<pid_t> all = descendants(job.process->pid());
+            const std::vector<pid_t> all = tree.below(job.process->pid());
             long memory = 0;
             for (const pid_t pid : all) memory += memory_of(pid);
             const long most =
@@ -423,10 +424,13 @@ class Run {
     void end(std::size_t slot) {
         Job &job = slots_[slot];
         job.process->wait_exit(Milliseconds(1000)); // for its output
-        std::vector<pid_t> others;
-        for (const Job &other : slots_)
-            if (&other != &job && other.process) others.push_back(other.process->pid());
-        end_descendants(users_[slot], others);
+        const bool reported = job.process->standard_output().find(report_end) != std::string::npos;
+        if (!reported || !job.ended_for.empty()) { // else the check itself has ended all its own
+            std::vector<pid_t> others;
+            for (const Job &other : slots_)
+                if (&other != &job && other.process) others.push_back(other.process->pid());
+            end_descendants(users_[slot], others);
+        }
         remove_files_of(users_[slot]);
         if (job.result) end_check(job);
         else {
@@ -435,6 +439,8 @@ class Run {
         }
         remove_tree(job.scratch);
         job = Job();
+        if (Clock::now() < next_change_) return;
+        next_change_ = Clock::now() + Milliseconds(300);
         changed_(grading_);
     }
 
@@ -489,7 +495,7 @@ class Run {
     fs::path work_;
     std::size_t scratches_ = 0, ended_ = 0;
     const Clock::time_point start_ = Clock::now();
-    Clock::time_point next_look_ = start_;
+    Clock::time_point next_look_ = start_, next_change_ = start_;
 };
 
 } // namespace

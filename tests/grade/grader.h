@@ -29,7 +29,7 @@ struct Settings {
 /// name that is none.
 std::vector<Result> plan(const Settings &settings);
 
-/// Runs the grading. `changed` is called at the start and when a check has ended, so that a results
+/// Runs the grading. `changed` is called at the start and while checks end, so that a results
 /// file is there at any moment. A signal (SIGINT, SIGTERM) breaks it off. Throws std::runtime_error
 /// if it cannot be done at all, or if fewer checks have run than were planned.
 Grading run(const Settings &settings, const std::string &student,

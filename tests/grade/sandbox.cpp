@@ -166,8 +166,7 @@ bool leave_network() {
     return true;
 }
 
-std::vector<pid_t> descendants(pid_t pid) {
-    std::multimap<pid_t, pid_t> children;
+ProcessTree::ProcessTree() {
     std::error_code error;
     for (const auto &entry : std::filesystem::directory_iterator("/proc", error)) {
         const int number = std::atoi(entry.path().filename().c_str());
@@ -177,15 +176,20 @@ std::vector<pid_t> descendants(pid_t pid) {
         std::getline(file, text);
         std::istringstream fields(text.substr(text.rfind(')') + 1));
         std::string state;
-        if (pid_t parent = 0; fields >> state >> parent) children.emplace(parent, number);
+        if (pid_t parent = 0; fields >> state >> parent) children_.emplace(parent, number);
     }
+}
+
+std::vector<pid_t> ProcessTree::below(pid_t pid) const {
     std::vector<pid_t> found = {pid};
     for (std::size_t i = 0; i < found.size(); ++i)
-        for (auto [child, end] = children.equal_range(found[i]); child != end; ++child)
+        for (auto [child, end] = children_.equal_range(found[i]); child != end; ++child)
             found.push_back(child->second);
     found.erase(found.begin());
     return found;
 }
+
+std::vector<pid_t> descendants(pid_t pid) { return ProcessTree().below(pid); }
 
 int end_processes_of(char *user) {
     const auto number = static_cast<uid_t>(std::stoul(user));
@@ -194,14 +198,22 @@ int end_processes_of(char *user) {
     return 0;
 }
 
+// Whether this process has a child, also one that has ended: the system knows, at once.
+static bool has_children() {
+    siginfo_t about = {};
+    return waitid(P_ALL, 0, &about, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
 // The children of this process, but for `spared`, and theirs.
 static std::vector<pid_t> others_than(const std::vector<pid_t> &spared) {
-    std::vector<pid_t> found;
-    for (const pid_t child : test::children(getpid())) {
-        if (std::count(spared.begin(), spared.end(), child) > 0) continue;
-        found.push_back(child);
-        const std::vector<pid_t> its_own = descendants(child);
-        found.insert(found.end(), its_own.begin(), its_own.end());
+    if (!has_children()) return {};
+    const ProcessTree tree;
+    std::vector<pid_t> found = tree.below(getpid());
+    for (const pid_t pid : spared) {
+        std::vector<pid_t> family = tree.below(pid);
+        family.push_back(pid);
+        for (const pid_t member : family)
+            found.erase(std::remove(found.begin(), found.end(), member), found.end());
     }
     return found;
 }

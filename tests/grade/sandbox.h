@@ -4,6 +4,7 @@
 #ifndef ZEN_TESTS_GRADE_SANDBOX_H
 #define ZEN_TESTS_GRADE_SANDBOX_H
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,17 @@ void adopt_descendants();
 /// own. False: not allowed here.
 bool leave_network();
 
-/// All descendants of a process, those that nobody has waited for included.
+/// The processes of this machine at one moment, those that nobody has waited for included.
+class ProcessTree {
+  public:
+    ProcessTree();
+    std::vector<pid_t> below(pid_t pid) const; ///< all descendants of a process
+
+  private:
+    std::multimap<pid_t, pid_t> children_; // by parent
+};
+
+/// All descendants of a process at this moment.
 std::vector<pid_t> descendants(pid_t pid);
 
 /// Ends all processes of the sandbox that are left: those of `user`, if it is not the own one, and
