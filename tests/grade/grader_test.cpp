@@ -23,6 +23,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace fs = std::filesystem;
@@ -100,8 +101,10 @@ std::string check_wrong(const fs::path &patch) {
             fs::copy_file(entry.path(), submission.path / exercise / entry.path().filename());
     test::Process apply({"/usr/bin/env", "patch", "-p1", "-s", "--fuzz=0", "-d",
                          submission.path.string(), "-i", fs::absolute(patch).string()});
-    if (const auto status = apply.wait_exit(); !status || *status != 0)
-        return "the patch does not apply:\n" + apply.description();
+    const auto status = apply.wait_exit();
+    if (status && WIFEXITED(*status) && WEXITSTATUS(*status) == 127)
+        return "the program patch is needed: apt-get install patch";
+    if (!status || *status != 0) return "the patch does not apply:\n" + apply.description();
 
     const Grading grading = grade_names(submission.path, {name});
     const std::vector<std::string> failed = failed_checks(grading);
