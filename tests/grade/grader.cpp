@@ -262,7 +262,7 @@ class Run {
                 continue;
             }
             copy_exercise(settings_, exercise.name, exercise.directory);
-            std::vector<std::string> command = {"make", "-s", "-k", "CXXFLAGS=-O2 -g -Wno-error"};
+            std::vector<std::string> command = {"make", "-s", "-k", "CXXFLAGS=-O1 -Wno-error"};
             if (exercise.targets.size() > 1) command.push_back("-j" + std::to_string(processors()));
             command.insert(command.end(), settings_.make.begin(), settings_.make.end());
             bool any = false;
