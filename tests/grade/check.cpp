@@ -590,8 +590,7 @@ void Talk::expect_end(const std::string &otherwise) {
     if (!ends(patience)) fail_with(otherwise, answers_of(answers_) + " and the end of file");
 }
 
-Ask::Ask(const Server &server, const std::string &host)
-    : server_(server.address()), socket_(host.empty() ? server.address().host : host) {
+Ask::Ask(const Server &server) : server_(server.address()), socket_(server.address().host) {
     report.talked = true;
 }
 

@@ -135,7 +135,7 @@ class Talk {
 /// A client of a UDP server: asks, and waits for the datagram that comes back.
 class Ask {
   public:
-    explicit Ask(const Server &server, const std::string &host = {}); ///< `host` of its own
+    explicit Ask(const Server &server);
     void send(std::string_view datagram);
     void expect(const std::string &letter);
     void expect_bytes(std::string_view bytes);

@@ -13,8 +13,8 @@ constexpr auto base_servers = test::select<is_base_row>();
 using test::udp_event_loops;
 using test::udp_servers;
 
-void serve_another(Server &server, const std::string &host = {}) {
-    Ask another(server, host);
+void serve_another(Server &server) {
+    Ask another(server);
     another.send(question(2));
     another.expect(letter(2));
 }
@@ -153,45 +153,6 @@ CHECK_OF_EACH(udp_servers, "stops on SIGINT and SIGTERM", "[pts:2][needs:serves 
     }
 }
 
-CHECK_OF_EACH(base_servers, "listens where it is told", "[pts:1][needs:serves one client]") {
-    trying(
-        "The server is started with a HOST and a PORT.",
-        "bind to the HOST and PORT of the command line, not to a fixed port or to all addresses.");
-    const std::string host = host_of_our_own();
-    Server server(program, {}, host, {}, 34567);
-    if (server.address().port != 34567)
-        fail("it has bound another port", "34567", std::to_string(server.address().port));
-    serve_another(server, host);
-}
-
-CHECK_OF_EACH(base_servers, "prints the ready line at once", "[pts:1]") {
-    trying("The server is started on port 0 with its output in a pipe; the first line is read.",
-           "Print \"UDP server started at HOST:PORT\" with the port that the system chose "
-           "(getsockname), and flush it: into a pipe, output is kept until the buffer is full.");
-    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " 127.0.0.1 0 | cat",
-            "(none)");
-    check_ready_line(program, "UDP");
-}
-
-CHECK_OF_EACH(base_servers, "is quiet with -q", "[pts:1][needs:serves one client]") {
-    trying("With -q, a client is answered; then the output of the server is looked at.",
-           "With -q, print the ready line, errors, and \"Server stopped\" at most.");
-    Server server(program, {"-q"});
-    serve_another(server);
-    check_quiet(server);
-}
-
-CHECK_OF_EACH(base_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
-    trying("The server is started on a port that is in use.",
-           "Look at the result of bind: one line on standard error, PROGRAM: what: why, and exit "
-           "status 1. On a UDP socket, SO_REUSEADDR lets two servers share a port: do not set it.");
-    check_port_in_use(program);
-}
-
-CHECK_OF_EACH(base_servers, "reports a bad command line", "[pts:1]") {
-    check_command_line(program);
-}
-
 CHECK_OF_EACH(base_servers, "prints nothing that drives a terminal",
               "[pts:1][needs:ignores an unrecognized question]") {
     trying("A client sends a datagram with escape sequences, a newline and other bytes in it.",
@@ -203,29 +164,6 @@ CHECK_OF_EACH(base_servers, "prints nothing that drives a terminal",
     client.send(question(0));
     client.expect(letter(0));
     check_clean_output(server);
-}
-
-CHECK_OF_EACH(base_servers, "goes on without its standard output",
-              "[pts:1][needs:serves one client]") {
-    trying(
-        "The pipe that takes the output of the server is closed; then clients ask.",
-        "Output that fails must not end a server: ignore SIGPIPE, and go on when a write fails.");
-    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " | head -n 1",
-            "./zuc/zuc; ./zuc/zuc");
-    Server server(program);
-    server.close_output();
-    for (int i = 0; i < 3; ++i) serve_another(server);
-}
-
-CHECK_OF_EACH(base_servers, "serves IPv6", "[pts:1][needs:serves one client]") {
-    trying("The server is started on ::1.",
-           "Ask getaddrinfo for addresses of any family (AF_UNSPEC), make the socket of the family "
-           "that it returns, and keep senders in a sockaddr_storage.");
-    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " ::1",
-            "./zuc/zuc ::1");
-    needs_ipv6();
-    Server server(program, {}, "::1");
-    serve_another(server, "::1");
 }
 
 CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one client]") {

@@ -256,15 +256,6 @@ CHECK_OF_EACH(framing_servers, "stops on SIGINT and SIGTERM", "[pts:1][needs:ech
     }
 }
 
-CHECK_OF_EACH(framing_servers, "prints the ready line at once", "[pts:1]") {
-    trying("The server is started on port 0 with its output in a pipe; the first line is read.",
-           "Print \"TCP server started at HOST:PORT\" with the port that the system chose "
-           "(getsockname), and flush it: into a pipe, output is kept until the buffer is full.");
-    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " 127.0.0.1 0 | cat",
-            "(none)");
-    check_ready_line(program, "TCP");
-}
-
 CHECK_OF_EACH(framing_servers, "prints nothing that drives a terminal",
               "[pts:1][needs:echoes a frame]") {
     trying("A client sends a message with escape sequences in it.",
@@ -275,8 +266,4 @@ CHECK_OF_EACH(framing_servers, "prints nothing that drives a terminal",
     client.send(frame(program, "\x1b[2JHello\x07\xff"));
     client.expect_bytes(frame(program, "\x1b[2JHello\x07\xff"));
     check_clean_output(server);
-}
-
-CHECK_OF_EACH(framing_servers, "reports a bad command line", "[pts:1]") {
-    check_command_line(program);
 }

@@ -334,47 +334,6 @@ CHECK_OF_EACH(tcp_servers, "starts again on the same port",
     serve_another(second, "the second server did not answer");
 }
 
-CHECK_OF_EACH(tcp_servers, "listens where it is told", "[pts:1][needs:serves one client]") {
-    trying(
-        "The server is started with a HOST and a PORT.",
-        "bind to the HOST and PORT of the command line, not to a fixed port or to all addresses.");
-    const std::string host = host_of_our_own();
-    Server server(program, {}, host, {}, 34567);
-    if (server.address().port != 34567)
-        fail("it listens on another port", "34567", std::to_string(server.address().port));
-    serve_another(server, "a client that connected to " + host + ":34567 was not served");
-}
-
-CHECK_OF_EACH(tcp_servers, "prints the ready line at once", "[pts:1]") {
-    trying("The server is started on port 0 with its output in a pipe; the first line is read.",
-           "Print \"TCP server started at HOST:PORT\" with the port that the system chose "
-           "(getsockname), and flush it: into a pipe, output is kept until the buffer is full.");
-    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " 127.0.0.1 0 | cat",
-            "(none)");
-    check_ready_line(program, "TCP");
-}
-
-CHECK_OF_EACH(tcp_servers, "is quiet with -q", "[pts:1][needs:serves one client]") {
-    trying("With -q, a client talks; then the output of the server is looked at.",
-           "With -q, print the ready line, errors, and \"Server stopped\" at most.");
-    Server server(program, {"-q"});
-    Talk client(server);
-    client.send(question(0));
-    client.expect(letter(0));
-    client.leave();
-    serve_another(server, "another client was not served");
-    check_quiet(server);
-}
-
-CHECK_OF_EACH(tcp_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
-    trying("The server is started on a port that is in use.",
-           "Look at the result of bind and listen: one line on standard error, PROGRAM: what: why, "
-           "and exit status 1.");
-    check_port_in_use(program);
-}
-
-CHECK_OF_EACH(tcp_servers, "reports a bad command line", "[pts:1]") { check_command_line(program); }
-
 CHECK_OF_EACH(tcp_servers, "prints nothing that drives a terminal",
               "[pts:1][needs:serves one client]") {
     trying("A client sends a question with escape sequences, a newline and other bytes in it.",
@@ -385,29 +344,6 @@ CHECK_OF_EACH(tcp_servers, "prints nothing that drives a terminal",
     client.send("\x1b[2Jgo\nConnected by nobody\x07\xff?");
     client.ends(Milliseconds(2000)); // that it does is a check of its own
     check_clean_output(server);
-}
-
-CHECK_OF_EACH(tcp_servers, "goes on without its standard output",
-              "[pts:1][needs:serves one client]") {
-    trying(
-        "The pipe that takes the output of the server is closed; then clients ask.",
-        "Output that fails must not end a server: ignore SIGPIPE, and go on when a write fails.");
-    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " | head -n 1",
-            "./zenc/zenc; ./zenc/zenc");
-    Server server(program);
-    server.close_output();
-    for (int i = 0; i < 3; ++i) serve_another(server, "a client was not served");
-}
-
-CHECK_OF_EACH(tcp_servers, "serves IPv6", "[pts:1][needs:serves one client]") {
-    trying("The server is started on ::1.",
-           "Ask getaddrinfo for addresses of any family (AF_UNSPEC), and make the socket of the "
-           "family that it returns.");
-    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " ::1",
-            "./zenc/zenc ::1");
-    needs_ipv6();
-    Server server(program, {}, "::1");
-    serve_another(server, "a client was not served");
 }
 
 CHECK_OF_EACH(servers_with_time_limit, "gives up on a silent client",

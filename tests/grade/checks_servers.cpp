@@ -1,0 +1,108 @@
+// What servers of both transports must do alike: what they print, where they listen, how they take a
+// wrong command line.
+#include "check.h"
+
+using namespace grade;
+
+namespace {
+
+constexpr bool is_base_row(const Program &program) {
+    return test::is_server(program) && !test::is_forking_server(program);
+}
+constexpr bool is_zen_row(const Program &program) {
+    return is_base_row(program) && !test::is_framing_server(program);
+}
+constexpr auto base_servers = test::select<is_base_row>();
+constexpr auto zen_servers = test::select<is_zen_row>();
+
+// That a fresh client gets an answer.
+void serve_another(Server &server) {
+    if (test::is_udp_server(server.program())) {
+        Ask another(server);
+        another.send(question(2));
+        another.expect(letter(2));
+    } else {
+        Talk another(server);
+        another.send(question(2));
+        another.expect(letter(2), "a client was not served");
+    }
+}
+
+std::string run(const Program &program, const std::string &arguments) {
+    return "make " + program.file() + " && ./" + std::string(program.path) + arguments;
+}
+
+std::string client(const Program &program) {
+    return "./" + std::string(test::client_of(program).path);
+}
+
+} // namespace
+
+CHECK_OF_EACH(zen_servers, "listens where it is told", "[pts:1][needs:serves one client]") {
+    trying(
+        "The server is started with a HOST and a PORT.",
+        "bind to the HOST and PORT of the command line, not to a fixed port or to all addresses.");
+    by_hand(run(program, " 127.0.0.2 34567"), client(program) + " 127.0.0.2 34567");
+    const std::string host = host_of_our_own();
+    Server server(program, {}, host, {}, 34567);
+    if (server.address().port != 34567)
+        fail("it has bound another port", "34567", std::to_string(server.address().port));
+    serve_another(server);
+}
+
+CHECK_OF_EACH(base_servers, "prints the ready line at once", "[pts:1]") {
+    const std::string kind = test::is_udp_server(program) ? "UDP" : "TCP";
+    trying(
+        "The server is started on port 0 with its output in a pipe; the first line is read.",
+        "Print \"" + kind +
+            " server started at HOST:PORT\" with the port that the system chose "
+            "(getsockname), and flush it: into a pipe, output is kept until the buffer is full.");
+    by_hand(run(program, " 127.0.0.1 0 | cat"), "(none)");
+    check_ready_line(program, kind);
+}
+
+CHECK_OF_EACH(zen_servers, "is quiet with -q", "[pts:1][needs:serves one client]") {
+    trying("With -q, clients are answered; then the output of the server is looked at.",
+           "With -q, print the ready line, errors, and \"Server stopped\" at most.");
+    by_hand(run(program, " -q"), client(program));
+    Server server(program, {"-q"});
+    for (int i = 0; i < 2; ++i) serve_another(server);
+    check_quiet(server);
+}
+
+CHECK_OF_EACH(zen_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
+    const std::string reuse =
+        test::is_udp_server(program)
+            ? " On a UDP socket, SO_REUSEADDR lets two servers share a port: do not set it."
+            : "";
+    trying("The server is started on a port that is in use.",
+           "Look at the result of bind (and listen): one line on standard error, PROGRAM: what: "
+           "why, and exit status 1." +
+               reuse);
+    check_port_in_use(program);
+}
+
+CHECK_OF_EACH(base_servers, "reports a bad command line", "[pts:1]") {
+    check_command_line(program);
+}
+
+CHECK_OF_EACH(zen_servers, "goes on without its standard output",
+              "[pts:1][needs:serves one client]") {
+    trying(
+        "The pipe that takes the output of the server is closed; then clients ask.",
+        "Output that fails must not end a server: ignore SIGPIPE, and go on when a write fails.");
+    by_hand(run(program, " | head -n 1"), client(program) + "; " + client(program));
+    Server server(program);
+    server.close_output();
+    for (int i = 0; i < 3; ++i) serve_another(server);
+}
+
+CHECK_OF_EACH(zen_servers, "serves IPv6", "[pts:1][needs:serves one client]") {
+    trying("The server is started on ::1.",
+           "Ask getaddrinfo for addresses of any family (AF_UNSPEC), make the socket of the family "
+           "that it returns, and keep addresses of clients in a sockaddr_storage.");
+    by_hand(run(program, " ::1"), client(program) + " ::1");
+    needs_ipv6();
+    Server server(program, {}, "::1");
+    serve_another(server);
+}
