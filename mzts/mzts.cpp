@@ -18,8 +18,9 @@
 
 constexpr zen::Program program = {"mzts", "Multithreaded TCP server of the Zen protocol.",
                                   "+:hqt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
-constexpr int backlog = 1024;           // connections that the kernel keeps until they are accepted
-constexpr std::size_t queue_limit = 32; // connections that are accepted and wait for a worker
+constexpr int backlog = 1024; // connections that the kernel keeps until they are accepted
+// Connections that are accepted and wait for a worker.
+constexpr std::size_t queue_limit = 32;
 
 // A socket that listens on the first address of the host that lets itself be bound.
 zen::Descriptor open_listener(const zen::Options &options) {

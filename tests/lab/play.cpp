@@ -16,9 +16,9 @@ namespace lab {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr Milliseconds patience{20'000};      // for a line that is to come
-constexpr Milliseconds long_patience{90'000}; // for the end of a command: some compile
-constexpr Milliseconds calm_limit{1'500};     // some experiments keep the processor busy for ever
+constexpr Milliseconds patience{20'000};       // for a line that is to come
+constexpr Milliseconds long_patience{300'000}; // for the end of a command: some compile much
+constexpr Milliseconds calm_limit{1'500};      // some experiments keep the processor busy for ever
 constexpr Milliseconds calm_look{15};
 
 struct Differs : std::runtime_error {
