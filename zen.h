@@ -340,12 +340,13 @@ inline std::string help(const Program &program) {
     std::exit(2);
 }
 
-/// `text` as a whole number from `low` to `high`; anything else is an error in the command line.
+/// `text`, all digits, as a number from `low` to `high`; else it is an error in the command line.
 inline int number(const Program &program, const char *what, const char *text, int low, int high) {
     int value = 0;
     const char *end = text + std::strlen(text);
     const auto [stop, error] = std::from_chars(text, end, value);
-    if (error == std::errc() && stop == end && value >= low && value <= high) return value;
+    if (error == std::errc() && stop == end && *text != '-' && value >= low && value <= high)
+        return value;
     usage_error(program, std::string(what) + " must be a number from " + std::to_string(low) +
                              " to " + std::to_string(high) + ", not '" + text + "'");
 }

@@ -20,7 +20,7 @@ class EchoHandler : public socketserver::BaseRequestHandler {
         zen::log("Connected by ", peer);
     }
 
-    void handle() override {
+    void handle() override try {
         framing::Frames frames = framing::prefixed_frames();
         char buffer[16384];
         while (!zen::stopping) {
@@ -33,6 +33,8 @@ class EchoHandler : public socketserver::BaseRequestHandler {
             if (!echo_frames(frames)) return;
         }
         if (!frames.rest().empty()) zen::log("End of file in mid-frame from ", peer);
+    } catch (const std::exception &error) { // handle_error() would say so after finish()
+        zen::log("Error with ", peer, ": ", error.what());
     }
 
     // Sends back the frames that are complete. False if the next one is too long.

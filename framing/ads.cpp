@@ -19,7 +19,7 @@ class EchoHandler : public socketserver::BaseRequestHandler {
         zen::log("Connected by ", peer);
     }
 
-    void handle() override {
+    void handle() override try {
         zen::Messages frames = framing::delimited_frames();
         char buffer[16384];
         while (!zen::stopping) {
@@ -32,6 +32,8 @@ class EchoHandler : public socketserver::BaseRequestHandler {
             if (!echo_frames(frames)) return;
         }
         if (!frames.rest().empty()) zen::log("End of file in mid-frame from ", peer);
+    } catch (const std::exception &error) { // handle_error() would say so after finish()
+        zen::log("Error with ", peer, ": ", error.what());
     }
 
     // Sends back the frames that are complete. False if the next one is too long.

@@ -21,7 +21,7 @@ class ZenHandler : public socketserver::BaseRequestHandler {
         setsockopt(request->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     }
 
-    void handle() override {
+    void handle() override try {
         zen::Messages questions('?', zen::max_message, zen::white_space);
         char buffer[4096];
         while (!zen::stopping) {
@@ -34,6 +34,8 @@ class ZenHandler : public socketserver::BaseRequestHandler {
         }
         if (!questions.rest().empty())
             zen::log("End of file in mid-question from ", peer, ": ", questions.rest());
+    } catch (const std::exception &error) { // handle_error() would say so after finish()
+        zen::log("Error with ", peer, ": ", error.what());
     }
 
     // Answers the questions that are complete. False if there is one that has no answer.

@@ -4,11 +4,12 @@
 // Run:        ./tap/tap              in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
 // Differs:    from tas in class Watcher: poll takes any descriptor, but looks at each, every time.
-// Simplified: answers are logged as sent when they are queued; silent or refused clients may stay.
+// Simplified: answers are logged as sent when they are queued; silent clients may stay for ever.
 // See also:   tas (with select), tae (with epoll), mzts (with a thread for a client), uap (UDP).
 
 #include "../zen.h"
 
+#include <deque>
 #include <unordered_map>
 #include <vector>
 
@@ -104,7 +105,8 @@ struct Server {
     zen::Descriptor listener;
     bool echo, paused = false;
     Watcher watcher = {};
-    std::unordered_map<int, Client> clients = {}; // by descriptor
+    std::unordered_map<int, Client> clients = {};           // by descriptor
+    std::deque<std::pair<int, zen::Deadline>> hung_up = {}; // those to be closed, and when
 
     void serve_forever() {
         const sigset_t &mask = zen::block_signals(); // they are let in only by the wait
@@ -114,10 +116,12 @@ struct Server {
         getsockname(listener.get(), own.get(), &own.size); // for port 0, the system has chosen one
         zen::print("TCP server started at ", own);
         while (!zen::stop_requested()) {
-            watcher.wait(paused ? &second : nullptr, mask, [&](int descriptor, bool readable) {
+            const bool idle = !paused && hung_up.empty();
+            watcher.wait(idle ? nullptr : &second, mask, [&](int descriptor, bool readable) {
                 if (descriptor == listener.get()) accept_clients();
                 else if (!zen::stop_requested()) serve_client(descriptor, readable);
             });
+            close_hung_up();
             if (paused) accept_clients(); // somebody may have left, or a second has passed
             watcher.watch(listener.get(), !paused, false);
         }
@@ -158,16 +162,30 @@ struct Server {
         }
         const bool write = !client.unsent.empty();
         // A close with bytes unread would reset the connection, and the reset could overtake the
-        // last answers: so send the end of file, and ignore what still comes.
+        // last answers: so send the end of file, and ignore for a second what still comes.
         if (client.state == Client::refused && !write) {
             shutdown(descriptor, SHUT_WR);
             client.state = Client::hung_up;
+            hung_up.emplace_back(descriptor, zen::Deadline(1));
         }
         const bool read = client.state == Client::hung_up ||
                           (client.state == Client::asking && client.unsent.size() <= unsent_limit);
-        watcher.watch(descriptor, read, write);
-        if (read || write) return;
-        zen::log("Connection with ", client.name, " closed");
+        if (read || write) watcher.watch(descriptor, read, write);
+        else close_client(descriptor);
+    }
+
+    // Closes the connections whose clients have not done so a second after the end of file.
+    void close_hung_up() {
+        for (; !hung_up.empty() && hung_up.front().second.left() == 0; hung_up.pop_front()) {
+            const auto client = clients.find(hung_up.front().first);
+            if (client != clients.end() && client->second.state == Client::hung_up)
+                close_client(client->first);
+        }
+    }
+
+    void close_client(int descriptor) {
+        watcher.watch(descriptor, false, false);
+        zen::log("Connection with ", clients.at(descriptor).name, " closed");
         clients.erase(descriptor);
     }
 };

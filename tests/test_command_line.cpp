@@ -46,7 +46,7 @@ TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2",
     check_usage_error(program, {"127.0.0.1", "8000", "-h"}, "surplus argument '-h'");
     const std::string range = is_server(program) ? "0 to 65535" : "1 to 65535";
     for (const std::string port :
-         {"abc", "70000", "65536", "-1", "", "80x", "+80", " 80", "99999999999999999999"})
+         {"abc", "70000", "65536", "-1", "", "80x", "+80", "-0", " 80", "99999999999999999999"})
         check_usage_error(program, {"127.0.0.1", port},
                           "PORT must be a number from " + range + ", not '" + port + "'");
     if (!is_server(program))
@@ -54,7 +54,7 @@ TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2",
                           "PORT must be a number from 1 to 65535, not '0'");
     if (!program.has('t')) return;
     check_usage_error(program, {"-t"}, "no value for option -t");
-    for (const std::string seconds : {"-1", "1.5", "x", "", "86401"})
+    for (const std::string seconds : {"-1", "-0", "1.5", "x", "", "86401"})
         check_usage_error(program, {"-t", seconds},
                           "-t must be a number from 0 to 86400, not '" + seconds + "'");
 }

@@ -158,6 +158,29 @@ TEST_OF_EACH(zen_tcp_servers, "loses no answer when junk follows an unrecognized
     check_alive(server);
 }
 
+TEST_OF_EACH(zen_tcp_servers, "closes after hanging up, also where the client does not",
+             "[unrecognized]") {
+    Server server(program);
+    Connection client(server.address());
+    const std::string peer = client.local().name(), sent = question + "What?";
+    CHECK_PROGRAM(server, client.send(sent));
+    check_bytes(server, sent, answer, client.receive_all());
+    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
+    check_alive(server);
+}
+
+TEST_OF_EACH(zen_tcp_servers, "logs a reset connection, and that it is closed then", "[hostile]") {
+    Server server(program);
+    Connection client(server.address());
+    const std::string peer = client.local().name();
+    CHECK_PROGRAM(server, client.send(question + "Simple"));
+    check_bytes(server, question, answer, client.receive(answer.size()));
+    client.reset();
+    CHECK_PROGRAM(server, server.wait_for("Error with " + peer +
+                                          ": cannot receive: Connection reset by peer\n" +
+                                          "Connection with " + peer + " closed\n"));
+}
+
 TEST_OF_EACH(zen_tcp_servers, "hangs up on a question that is too long", "[hostile]") {
     Server server(program);
     check_hung_up(server, question + std::string(1024, 'x'), answer, "Question too long from ");
