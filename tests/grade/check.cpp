@@ -322,7 +322,10 @@ void check_stops(Server &server, int signal) {
     if (!status) fail("it has not ended 6 seconds after " + name, "exit status 0", "still running");
     if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0)
         fail("after " + name + " it ended otherwise", "exit status 0", server.status_text());
-    if (!test::eventually([&] { return descendants(getpid()).empty(); }, limit))
+    const auto none_left = [&] {
+        return reap_adopted(server.pid()), descendants(getpid()).empty();
+    };
+    if (!test::eventually(none_left, limit))
         fail("after " + name + " it ended, but left processes behind", "none",
              std::to_string(descendants(getpid()).size()));
     if (!server.wait_for("Server stopped\n", limit))
@@ -383,10 +386,13 @@ void check_port_in_use(const Program &program) {
     const test::Listener stream;     // of others: a server of the kit on any port would not do,
     const test::Datagrams datagrams; // as one that ignores its command line would miss it
     const Endpoint taken = test::is_udp_server(program) ? datagrams.local() : stream.local();
-    Student server(program, {taken.host, std::to_string(taken.port)});
-    const int status = server.exit_status();
-    if (status != 1) fail("it ended otherwise", "exit status 1", server.status_text());
-    require(!server.standard_error().empty(), "nothing was printed on standard error");
+    Server first(program);
+    for (const Endpoint &address : {taken, first.address()}) {
+        Student server(program, {address.host, std::to_string(address.port)});
+        const int status = server.exit_status();
+        if (status != 1) fail("it ended otherwise", "exit status 1", server.status_text());
+        require(!server.standard_error().empty(), "nothing was printed on standard error");
+    }
 }
 
 void check_command_line(const Program &program) {
@@ -419,11 +425,14 @@ void check_command_line(const Program &program) {
     }
 }
 
-std::string host_of_our_own() {
+static std::string host_in(int network) {
     const pid_t pid = getpid(); // below 2^22
-    return "127." + std::to_string(64 + (pid >> 16)) + "." + std::to_string(pid >> 8 & 255) + "." +
-           std::to_string(pid & 255);
+    return "127." + std::to_string(network + (pid >> 16)) + "." + std::to_string(pid >> 8 & 255) +
+           "." + std::to_string(pid & 255);
 }
+
+std::string host_of_our_own() { return host_in(64); }
+std::string host_of_nobody() { return host_in(128); }
 
 void needs_ipv6() {
     try {
@@ -470,9 +479,17 @@ static std::string answers_of(const std::string &letters) {
     return bytes;
 }
 
+// A check may wait often, and each time not too long: before it is ended for that, it says where.
+static void require_time() {
+    static const auto start = std::chrono::steady_clock::now();
+    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(40))
+        fail("after 40 seconds the check has not come to its end: the server is far too slow");
+}
+
 // With a small receive buffer goes a small segment: the system sizes the server's send buffer by it,
 // so that a client that does not read is soon felt.
 static test::Connection connect(const Endpoint &server, int receive_buffer) {
+    require_time();
     try {
         return test::Connection(server, receive_buffer, receive_buffer > 0 ? 536 : 0);
     } catch (const std::exception &error) {
@@ -561,6 +578,7 @@ void Talk::receive_until(const std::function<bool()> &enough, Milliseconds limit
 }
 
 bool Talk::gets(const std::string &letters, Milliseconds limit) {
+    require_time();
     answers_ += letters;
     receive_until([&] { return answers_in(received_).size() >= answers_.size(); }, limit);
     return answers_in(received_) == answers_;
@@ -588,6 +606,17 @@ void Talk::expect_bytes(std::string_view bytes, const std::string &otherwise) {
 
 void Talk::expect_end(const std::string &otherwise) {
     if (!ends(patience)) fail_with(otherwise, answers_of(answers_) + " and the end of file");
+}
+
+void Talk::expect_nothing_but_end() {
+    if (!ends(patience) || answers_in(received_) != answers_ ||
+        (answers_.empty() && !received_.empty()))
+        fail_with("an answer came, or the connection is still open",
+                  answers_of(answers_) + " and the end of file");
+}
+
+std::vector<std::string> few_workers(const Program &program) {
+    return program.has('w') ? std::vector<std::string>{"-w", "2"} : std::vector<std::string>{};
 }
 
 Ask::Ask(const Server &server) : server_(server.address()), socket_(server.address().host) {
@@ -657,11 +686,9 @@ std::vector<long> calls_slept_in(pid_t pid, int looks) {
 
 std::string call_name(long number) {
     const std::pair<const std::set<long> &, const char *> kinds[] = {
-        {test::accept_calls, "accept"},
-        {test::receive_calls, "a receive call"},
-        {test::select_calls, "select"},
-        {test::poll_calls, "poll"},
-        {test::epoll_calls, "epoll_wait"}};
+        {test::accept_calls, "accept"},    {test::receive_calls, "a receive call"},
+        {test::select_calls, "select"},    {test::poll_calls, "poll"},
+        {test::epoll_calls, "epoll_wait"}, {test::sleep_calls, "nanosleep"}};
     for (const auto &[calls, name] : kinds)
         if (calls.count(number)) return name;
     return "system call " + std::to_string(number);

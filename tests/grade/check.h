@@ -119,6 +119,8 @@ class Talk {
     bool ends(Milliseconds limit); ///< Whether the connection is closed within the limit.
     /// Whether all answers that were expected and these come within the limit.
     bool gets(const std::string &letters, Milliseconds limit);
+    /// Waits for the end of the connection as well, before which nothing else may come.
+    void expect_nothing_but_end();
     void leave() { connection_.close(); }
     test::Connection &connection() { return connection_; }
     const std::string &received() const { return received_; }
@@ -131,6 +133,9 @@ class Talk {
     bool first_;
     std::string sent_, received_, answers_;
 };
+
+/// The options that give a pool as few workers as will do: a worker that is lost is soon missed.
+std::vector<std::string> few_workers(const Program &program);
 
 /// A client of a UDP server: asks, and waits for the datagram that comes back.
 class Ask {
@@ -165,13 +170,15 @@ void check_idle(Server &server);
 void check_quiet(Server &server);
 /// Ends the server, and checks that it has printed printable ASCII in lines of its own alone.
 void check_clean_output(Server &server);
-/// That a second server on the same port ends with status 1 and a reason.
+/// That a server on a port in use, of another program or of its like, ends with status 1 and a reason.
 void check_port_in_use(const Program &program);
 /// That -h, wrong options and values out of range are answered as LAB.md says.
 void check_command_line(const Program &program);
 
-/// An address of loopback that no other check uses meanwhile: 127.x.y.z.
+/// Addresses of loopback that no other check uses meanwhile, 127.x.y.z: one to start a server on, and
+/// one at which nobody is to be found.
 std::string host_of_our_own();
+std::string host_of_nobody();
 /// Ends the check as undetermined where there is no IPv6, or where so many descriptors are not had.
 void needs_ipv6();
 void needs_descriptors(long count);

@@ -9,6 +9,10 @@ using test::Connection, test::Datagrams, test::Listener;
 namespace {
 
 constexpr auto zenc = only<"zenc">(), zuc = only<"zuc">();
+constexpr bool is_zen_client(const Program &program) {
+    return program.name == "zenc" || program.name == "zuc";
+}
+constexpr auto zen_clients = test::select<is_zen_client>();
 constexpr bool frames_may_not_fit(const Program &program) {
     return program.name == "adc" || program.name == "afc"; // no command line is too long for abc
 }
@@ -126,6 +130,25 @@ CHECK_OF_EACH(zenc, "prints questions and answers", "[pts:2][needs:asks the thre
     if (lines(client, "Sent: ") != wanted)
         fail("it printed other questions", test::shown(wanted),
              test::shown(lines(client, "Sent: ")));
+}
+
+CHECK_OF_EACH(zenc, "prints what it has received", "[pts:1][needs:prints questions and answers]") {
+    trying(
+        "A server answers the first question with \"Perhaps.\".",
+        "Print what recv has brought, not what the table says. (Or refuse it: that is no answer to "
+        "the question.)");
+    by_hand("(sleep 3; printf Perhaps.; sleep 1) | nc -l 127.0.0.1 65432", run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    server.receive(question(0).size());
+    server.send("Perhaps.");
+    server.shut_down_sending();
+    server.receive_all();
+    client.exit_status();
+    if (const std::string found = lines(client, "Received: "); found.find("Ugly") != found.npos)
+        fail("it printed an answer that has not come", "\"Received: Perhaps.\\n\"",
+             test::shown(found));
 }
 
 CHECK_OF_EACH(zenc, "takes an answer in pieces", "[pts:2][needs:prints questions and answers]") {
@@ -305,6 +328,39 @@ CHECK_OF_EACH(framing_clients, "prints the response",
              test::shown(found));
 }
 
+CHECK_OF_EACH(framing_clients, "prints what it has received",
+              "[pts:1][needs:prints the response]") {
+    trying(
+        "A server sends back another frame: of \"Hello, Client!\".",
+        "Print the message of the frame that has come, not the one that was sent. (Or refuse it.)");
+    by_hand("(a server of your own that changes a letter)", run(program));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    std::string frame = first_frame(program);
+    take_frame(server, frame);
+    server.send(frame.replace(frame.find("Server"), 6, "Client"));
+    client.exit_status();
+    if (const std::string found = lines(client, "Received response: ");
+        found.find("Server") != found.npos)
+        fail("it printed a response that has not come", "\"Received response: Hello, Client!\\n\"",
+             test::shown(found));
+}
+
+CHECK_OF_EACH(clients_with_short_frames, "takes the longest message that its frame can carry",
+              "[pts:1][needs:sends its message as a frame]") {
+    const std::size_t size = program.name == "adc" ? 65'535 : 1024;
+    trying("The client is started with a message of " + std::to_string(size) + " bytes.",
+           "A frame of adc may have 65,536 bytes, the newline included, and one of afc 1024.");
+    by_hand(listen_by_nc(program),
+            run(program, " -m \"$(printf '%" + std::to_string(size) + "s' x)\""));
+    Listener listener;
+    const std::string message(size, 'x');
+    Student client(program, at(listener.local(), {"-t", "30", "-m", message}));
+    Connection server = listener.accept();
+    take_frame(server, program.name == "adc" ? message + "\n" : message);
+}
+
 CHECK_OF_EACH(framing_clients, "takes the response in pieces",
               "[pts:2][needs:prints the response]") {
     trying("A server sends the frame back in pieces, each when the client has read the one before.",
@@ -368,7 +424,7 @@ CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1]") {
 }
 
 CHECK_OF_EACH(client_programs, "gives up on a silent server", "[pts:1]") {
-    trying("With -t 1, the server takes what comes and says nothing.",
+    trying("With -t 1 (zuc: 3), the server takes what comes and says nothing.",
            "Wait for the answer with a limit of -t seconds (poll, or SO_RCVTIMEO); then say so on "
            "standard error, and return 1.");
     by_hand(program.name == "zuc" ? "nc -u -l 127.0.0.1 65432"
@@ -377,8 +433,41 @@ CHECK_OF_EACH(client_programs, "gives up on a silent server", "[pts:1]") {
     Listener listener; // it takes the connection: the system does so for it
     Datagrams datagrams;
     const Endpoint silent = program.name == "zuc" ? datagrams.local() : listener.local();
-    Student client(program, at(silent, {"-t", "1"}));
+    Student client(program, at(silent, {"-t", program.name == "zuc" ? "3" : "1"}));
     expect_failure(client);
+    int datagrams_sent = 0;
+    while (datagrams.receive(Milliseconds(0)).arrived) ++datagrams_sent;
+    if (datagrams_sent > 8)
+        fail("it has asked too often in 3 seconds: once a second is enough", "4 datagrams at most",
+             std::to_string(datagrams_sent));
+}
+
+CHECK_OF_EACH(zen_clients, "waits as long as -t says",
+              "[pts:1][needs:prints questions and answers]") {
+    trying("With -t 30, the server answers the first question after 6 seconds.",
+           "The number after -t is the limit, in seconds; 5 is it without -t alone.");
+    by_hand(program.name == "zuc" ? "nc -u -l 127.0.0.1 65432     # type Ugly. after 6 seconds"
+                                  : "(sleep 8; printf Ugly.; sleep 1) | nc -l 127.0.0.1 65432",
+            run(program, " -t 30"));
+    const auto late = [&](Student &client) {
+        if (client.wait_exit(Milliseconds(6000), false))
+            fail("it has given up", "patience", client.status_text());
+    };
+    if (program.name == "zuc") {
+        Datagrams server;
+        Student client(program, at(server.local()));
+        next_question(server, 0);
+        late(client);
+        answer_datagrams(server, [](std::size_t, const Endpoint &) {});
+        expect_received(client);
+    } else {
+        Listener listener;
+        Student client(program, at(listener.local()));
+        Connection server = listener.accept();
+        late(client);
+        answer_questions(server, [&](std::string_view bytes) { server.send(bytes); });
+        expect_received(client);
+    }
 }
 
 CHECK_OF_EACH(client_programs, "reports a bad command line", "[pts:1]") {

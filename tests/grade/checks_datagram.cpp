@@ -84,15 +84,18 @@ CHECK_OF_EACH(base_servers, "ignores white space around a question",
 
 CHECK_OF_EACH(base_servers, "ignores an unrecognized question",
               "[pts:1][needs:serves one client]") {
-    trying("A client sends what is no question: other words, two questions, nothing, NUL and other "
-           "bytes; then a question.",
-           "A datagram that holds no question of the table gets no answer, and ends nothing: an "
-           "empty datagram is no end of file.");
-    Server server(program);
+    trying(
+        "A client sends what is no question of the table, though it may be similar: other words, "
+        "other letters, two questions, nothing, NUL and other bytes; then a question.",
+        "A datagram that is not a question of the table, byte for byte, gets no answer, and ends "
+        "nothing: an empty datagram is no end of file, and a string of C ends at a NUL.");
+    Server server(program, few_workers(program));
     Ask client(server);
     const std::string bytes("\0\xff?\n", 4);
     for (const std::string &no_question :
-         {std::string("Flat is better than?"), question(0) + question(1), std::string(), bytes}) {
+         {std::string("Flat is better than?"), question(0) + question(1), std::string(), bytes,
+          std::string("simple is better than?"), "Oh: " + question(2), question(2).substr(1),
+          question(2) + std::string("\0x", 2)}) {
         client.send(no_question);
         if (const auto answer = client.receive(Milliseconds(50)); answer.arrived)
             fail("an answer came", "nothing", test::shown(answer.bytes));
@@ -176,8 +179,8 @@ CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one clien
     Ask client(server);
     std::string bytes;
     for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
-    for (const std::string &datagram :
-         {bytes, std::string(), test::repeat(bytes, 20), std::string("?")}) {
+    for (const std::string &datagram : {bytes, std::string(), test::repeat(bytes, 20),
+                                        std::string("?"), std::string(" \t Hello \r\n")}) {
         client.send(datagram);
         client.expect_bytes(datagram);
     }

@@ -7,7 +7,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-constexpr auto abs_server = only<"abs">(), afs_server = only<"afs">();
+constexpr auto abs_server = only<"abs">(), ads_server = only<"ads">(), afs_server = only<"afs">();
 constexpr bool has_limit(const Program &program) {
     return program.name == "abs" || program.name == "ads";
 }
@@ -22,13 +22,14 @@ std::string frame(const Program &program, std::string text) {
     return std::string("\0\1\1\0", 4) + text;
 }
 
-// The same by hand: what is typed at the second terminal.
-void by_nc(const Program &program, const std::string &frames) {
+// The same by hand: what is typed at the second terminal, with `pause` between the frames.
+void by_nc(const Program &program, int frames = 1, const std::string &pause = "; ") {
     const std::string send = program.name == "abs"   ? "printf '\\000\\000\\000\\005Hello'"
                              : program.name == "ads" ? "printf 'Hello\\n'"
                                                      : "printf '%-1024s' Hello";
-    by_hand("", "(" + send + (frames.empty() ? "" : "; " + frames) + ") | nc -N 127.0.0.1 " +
-                    std::string(program.port) + " | od -c");
+    std::string all = send;
+    for (int i = 1; i < frames; ++i) all += pause + send;
+    by_hand("", "(" + all + ") | nc -N 127.0.0.1 " + std::string(program.port) + " | od -c");
 }
 
 void serve_another(Server &server, const std::string &otherwise) {
@@ -43,7 +44,7 @@ CHECK_OF_EACH(framing_servers, "echoes a frame", "[pts:2]") {
     trying("A client sends a frame and waits for it to come back.",
            "Receive until the frame is complete, then send it back as it was: header, message and "
            "delimiter or padding.");
-    by_nc(program, "");
+    by_nc(program);
     Server server(program);
     serve_another(server, "the frame did not come back as it was");
 }
@@ -83,7 +84,7 @@ CHECK_OF_EACH(abs_server, "echoes an empty frame", "[pts:1][needs:echoes a frame
 CHECK_OF_EACH(framing_servers, "echoes frame after frame", "[pts:1][needs:echoes a frame]") {
     trying("A client sends three frames, each when the one before has come back.",
            "A conversation is a loop: after a frame the server waits for the next one.");
-    by_nc(program, "sleep 1; printf 'and again'");
+    by_nc(program, 3, "; sleep 1; ");
     Server server(program);
     Talk client(server);
     std::string all;
@@ -121,7 +122,7 @@ CHECK_OF_EACH(framing_servers, "takes several frames in one segment",
     trying("A client sends three frames and the beginning of a fourth at once, then the rest.",
            "One recv may return several frames and a part: answer all that are complete, and keep "
            "the rest.");
-    by_nc(program, "printf 'and again'");
+    by_nc(program, 3);
     Server server(program);
     Talk client(server);
     const std::string three = frame(program, "first") + frame(program, "second") +
@@ -131,6 +132,72 @@ CHECK_OF_EACH(framing_servers, "takes several frames in one segment",
     client.expect_bytes(three, "the complete frames did not all come back");
     client.send(fourth.substr(5));
     client.expect_bytes(three + fourth, "the frame that came in two parts did not come back");
+}
+
+CHECK_OF_EACH(
+    abs_server, "takes several small frames in one segment",
+    "[pts:1][needs:reads the length in network byte order][needs:takes a frame in pieces]") {
+    trying("A client sends three frames of 5 bytes and the beginning of a fourth at once, then the "
+           "rest.",
+           "One recv may return several frames and a part: answer all that are complete, and keep "
+           "the rest.");
+    by_nc(program, 3);
+    Server server(program);
+    Talk client(server);
+    const std::string one("\0\0\0\5Hello", 9), three = test::repeat(one, 3);
+    client.send(three + one.substr(0, 6));
+    client.expect_bytes(three, "the complete frames did not all come back");
+    client.send(one.substr(6));
+    client.expect_bytes(three + one, "the frame that came in two parts did not come back");
+}
+
+CHECK_OF_EACH(abs_server, "takes a frame of 1 MiB and no longer one",
+              "[pts:1][needs:reads the length in network byte order]") {
+    trying("A client sends a frame with a message of 1,048,576 bytes, another one the length "
+           "1,048,577 and no more.",
+           "A message may have 1 MiB: 1024 times 1024 bytes.");
+    by_hand("",
+            "(printf '\\000\\020\\000\\001'; sleep 5) | nc -N 127.0.0.1 8888     # ends at once");
+    Server server(program);
+    {
+        Talk client(server);
+        const std::string frame = std::string("\0\x10\0\0", 4) + std::string(1 << 20, 'x');
+        if (client.connection().exchange(frame) != frame)
+            fail("the frame of 1 MiB did not come back");
+    }
+    Talk client(server);
+    client.send(std::string_view("\0\x10\0\1", 4));
+    client.expect_end("the length 1,048,577 was not refused");
+}
+
+CHECK_OF_EACH(ads_server, "takes a frame of 64 KiB", "[pts:1][needs:echoes a frame]") {
+    trying("A client sends a frame of 65,536 bytes, the newline included.",
+           "A frame may have 64 KiB: 64 times 1024 bytes.");
+    by_hand("", "(printf '%65535s' x; echo) | nc -N 127.0.0.1 8889 | wc -c     # 65536");
+    Server server(program);
+    Talk client(server);
+    const std::string frame = std::string(65'535, 'x') + "\n";
+    if (client.connection().exchange(frame) != frame) fail("the frame did not come back");
+}
+
+CHECK_OF_EACH(framing_servers, "echoes any bytes", "[pts:1][needs:echoes a frame]") {
+    trying(
+        "A client sends a frame with bytes of all kinds: spaces before and in the message, CR, "
+        "NUL, and bytes over 127.",
+        "A frame comes back as it was: do not trim it, and mind that a string of C ends at a NUL.");
+    by_hand("", program.name == "abs" ? "printf '\\000\\000\\000\\005 \\000\\377\\r ' | nc -N "
+                                        "127.0.0.1 8888 | od -c"
+                : program.name == "ads"
+                    ? "printf '  a  \\000\\377\\r\\n' | nc -N 127.0.0.1 8889 | od -c"
+                    : "printf '%-1024s' '  a  b' | nc -N 127.0.0.1 8890 | od -c");
+    Server server(program);
+    Talk client(server);
+    std::string bytes = "  two  spaces \r";
+    for (int i = 0; i < 256; ++i)
+        if (i != '\n') bytes += static_cast<char>(i);
+    const std::string sent = frame(program, bytes + "  \r");
+    client.send(sent);
+    client.expect_bytes(sent, "the frame did not come back as it was");
 }
 
 CHECK_OF_EACH(servers_with_limit, "refuses a frame over the limit",
@@ -162,8 +229,10 @@ CHECK_OF_EACH(servers_with_limit, "refuses a frame over the limit",
 
 CHECK_OF_EACH(framing_servers, "serves several clients at once",
               "[pts:1][needs:takes a frame in pieces]") {
-    trying("Six clients connect; five send half a frame and fall silent; the sixth sends a frame.",
-           "Each client needs a thread of its own, or the server an event loop.");
+    trying(
+        "Six clients connect; five send half a frame and fall silent; the sixth sends a frame.",
+        "Each client needs a thread of its own, or the server an event loop; and each a buffer of "
+        "its own.");
     by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & ./framing/" +
                     std::string(test::client_of(program).name));
     Server server(program);
@@ -201,13 +270,15 @@ CHECK_OF_EACH(framing_servers, "survives clients that reset", "[pts:1][needs:ech
 
 CHECK_OF_EACH(framing_servers, "closes when the client has closed",
               "[pts:1][needs:echoes a frame]") {
-    trying("A client sends a frame, shuts down its sending side, reads, and waits for the end of "
-           "file.",
-           "When recv returns 0, no more frames come: close the connection.");
-    by_nc(program, "");
+    trying(
+        "A client sends a frame and the beginning of another one, shuts down its sending side, "
+        "reads, and waits for the end of file.",
+        "When recv returns 0, no more frames come: close the connection. What is there of a frame "
+        "that is not complete is no frame.");
+    by_nc(program);
     Server server(program);
     Talk client(server);
-    client.send(frame(program, "last"));
+    client.send(frame(program, "last") + frame(program, "cut").substr(0, 3));
     client.finish();
     client.expect_bytes(frame(program, "last"));
     client.expect_end();

@@ -32,6 +32,21 @@ std::string run(const Program &program, const std::string &arguments) {
     return "make " + program.file() + " && ./" + std::string(program.path) + arguments;
 }
 
+// Whether a server answers at that address.
+bool is_reached_at(const Program &program, const Endpoint &address) {
+    if (test::is_udp_server(program)) {
+        test::Datagrams another("0.0.0.0");
+        another.send_to(address, question(2));
+        return another.receive(Milliseconds(100)).arrived;
+    }
+    try {
+        const test::Connection another(address);
+        return true;
+    } catch (const std::exception &) {
+        return false;
+    }
+}
+
 std::string client(const Program &program) {
     return "./" + std::string(test::client_of(program).path);
 }
@@ -48,6 +63,8 @@ CHECK_OF_EACH(zen_servers, "listens where it is told", "[pts:1][needs:serves one
     if (server.address().port != 34567)
         fail("it has bound another port", "34567", std::to_string(server.address().port));
     serve_another(server);
+    require(!is_reached_at(program, {host_of_nobody(), 34567}),
+            "it can be reached at another address than " + host + " as well");
 }
 
 CHECK_OF_EACH(base_servers, "prints the ready line at once", "[pts:1]") {
@@ -75,10 +92,12 @@ CHECK_OF_EACH(zen_servers, "reports a port in use", "[pts:1][needs:serves one cl
         test::is_udp_server(program)
             ? " On a UDP socket, SO_REUSEADDR lets two servers share a port: do not set it."
             : "";
-    trying("The server is started on a port that is in use.",
-           "Look at the result of bind (and listen): one line on standard error, PROGRAM: what: "
-           "why, and exit status 1." +
-               reuse);
+    trying(
+        "The server is started on a port that another program has, and on one that a server of its "
+        "like has.",
+        "Look at the result of bind (and listen): one line on standard error, PROGRAM: what: "
+        "why, and exit status 1." +
+            reuse);
     check_port_in_use(program);
 }
 
@@ -98,11 +117,15 @@ CHECK_OF_EACH(zen_servers, "goes on without its standard output",
 }
 
 CHECK_OF_EACH(zen_servers, "serves IPv6", "[pts:1][needs:serves one client]") {
-    trying("The server is started on ::1.",
+    trying("The server is started on ::1. The ready line is to end with [::1]:PORT.",
            "Ask getaddrinfo for addresses of any family (AF_UNSPEC), make the socket of the family "
            "that it returns, and keep addresses of clients in a sockaddr_storage.");
     by_hand(run(program, " ::1"), client(program) + " ::1");
     needs_ipv6();
     Server server(program, {}, "::1");
     serve_another(server);
+    const auto line = server.ready_line(Milliseconds(5000));
+    const std::string wanted = "[::1]:" + std::to_string(server.address().port);
+    if (!line || line->find(wanted) == line->npos)
+        fail("the ready line does not name the address", wanted, line ? *line : "no line");
 }

@@ -218,7 +218,7 @@ int grade_class(const Options &options) {
 } // namespace
 
 int main(int argc, char *argv[]) {
-    if (argc > 9 && std::strcmp(argv[1], "--run") == 0) return run_in_sandbox(argv + 2);
+    if (argc > 10 && std::strcmp(argv[1], "--run") == 0) return run_in_sandbox(argv + 2);
     if (argc == 3 && std::strcmp(argv[1], "--end") == 0) return end_processes_of(argv[2]);
     try {
         const Options options = parse(argc, argv);

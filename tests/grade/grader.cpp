@@ -47,7 +47,9 @@ std::size_t processors() { return std::max<std::size_t>(1, std::thread::hardware
 
 bool is_source(const fs::path &path) {
     const std::string kind = path.extension();
-    return kind == ".cpp" || kind == ".h" || kind == ".hpp";
+    for (const char *one : {".cpp", ".h", ".hpp", ".hh", ".hxx", ".inc", ".ipp", ".tpp"})
+        if (kind == one) return true;
+    return false;
 }
 
 // Copies a file if it is a plain one of a reasonable size: no link to something else, no pipe.

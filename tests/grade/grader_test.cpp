@@ -218,7 +218,7 @@ int check_share(std::size_t share, std::size_t shares, const std::vector<std::st
 } // namespace
 
 int main(int argc, char *argv[]) {
-    if (argc > 9 && std::strcmp(argv[1], "--run") == 0) return run_in_sandbox(argv + 2);
+    if (argc > 10 && std::strcmp(argv[1], "--run") == 0) return run_in_sandbox(argv + 2);
     if (argc == 3 && std::strcmp(argv[1], "--end") == 0) return end_processes_of(argv[2]);
     std::vector<std::string> names;
     std::size_t share = 0, shares = 0;

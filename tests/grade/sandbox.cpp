@@ -55,11 +55,11 @@ bool take_name(const std::string &name) {
     return false;
 }
 
-void limit(decltype(RLIMIT_CPU) resource, long value) {
+void limit(decltype(RLIMIT_CPU) resource, long value, long soft = 0) {
     rlimit current = {};
     getrlimit(resource, &current);
     const rlim_t most = std::min(static_cast<rlim_t>(value), current.rlim_max);
-    const rlimit wanted = {most, most};
+    const rlimit wanted = {soft > 0 ? std::min(static_cast<rlim_t>(soft), most) : most, most};
     setrlimit(resource, &wanted);
 }
 
@@ -96,7 +96,7 @@ std::vector<std::string> sandboxed(const std::vector<std::string> &command,
                                    const std::string &directory, uid_t user, const Limits &limits) {
     std::vector<std::string> all = {launcher(), "--run", directory, std::to_string(user)};
     for (const long value : {limits.processor_seconds, limits.address_space, limits.file_size,
-                             limits.descriptors, limits.processes})
+                             limits.descriptors, limits.processes, limits.soft_descriptors})
         all.push_back(std::to_string(value));
     all.insert(all.end(), command.begin(), command.end());
     return all;
@@ -111,7 +111,7 @@ int run_in_sandbox(char **arguments) {
     limit(RLIMIT_CPU, number(0));
     if (number(1) > 0) limit(RLIMIT_AS, number(1) * mebibyte);
     limit(RLIMIT_FSIZE, number(2) * mebibyte);
-    limit(RLIMIT_NOFILE, number(3));
+    limit(RLIMIT_NOFILE, number(3), number(5));
     limit(RLIMIT_NPROC, number(4) + (user == geteuid() ? own_processes() : 0));
     if (user != geteuid() &&
         (setgroups(0, nullptr) != 0 || setgid(user) != 0 || setuid(user) != 0)) {
@@ -132,7 +132,7 @@ int run_in_sandbox(char **arguments) {
     clearenv();
     for (const auto &[name, value] : kept) setenv(name.c_str(), value.c_str(), 1);
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    char **command = arguments + 7;
+    char **command = arguments + 8;
     execvp(command[0], command);
     std::cerr << "cannot start " << command[0] << ": " << strerror(errno) << '\n';
     return 127;
@@ -216,6 +216,15 @@ static std::vector<pid_t> others_than(const std::vector<pid_t> &spared) {
             found.erase(std::remove(found.begin(), found.end(), member), found.end());
     }
     return found;
+}
+
+void reap_adopted(pid_t own) {
+    siginfo_t ended = {};
+    while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0 &&
+           ended.si_pid != own) {
+        waitpid(ended.si_pid, nullptr, WNOHANG);
+        ended = {};
+    }
 }
 
 void end_descendants(uid_t user, const std::vector<pid_t> &spared) {

@@ -18,7 +18,8 @@ struct Limits {
     long address_space = 4096; ///< MiB; 0 = any, for sanitizers, which reserve terabytes
     long file_size = 4;        ///< MiB
     long descriptors = 4096;
-    long processes = 600; ///< more than the user has already
+    long soft_descriptors = 0; ///< until it raises its limit itself; 0 = as many
+    long processes = 600;      ///< more than the user has already
 };
 
 /// A user id of nobody's that no other grader on this machine uses, held until this process ends;
@@ -55,6 +56,10 @@ class ProcessTree {
 
 /// All descendants of a process at this moment.
 std::vector<pid_t> descendants(pid_t pid);
+
+/// Waits for what `own` and its descendants have left to this process and has ended since, as init
+/// does, so that nobody takes it for a zombie of theirs.
+void reap_adopted(pid_t own);
 
 /// Ends all processes of the sandbox that are left: those of `user`, if it is not the own one, and
 /// all descendants of this process but `spared` and theirs.

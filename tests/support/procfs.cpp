@@ -1,5 +1,6 @@
 #include "procfs.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace test {
@@ -121,9 +123,18 @@ static Milliseconds time_in(const std::string &stat) {
 
 Milliseconds processor_time(pid_t pid) { return time_in(stat_fields(pid)); }
 
-Milliseconds processor_time_of_other_threads(pid_t pid) {
-    const Milliseconds first = time_in(stat_fields(pid, "/task/" + std::to_string(pid)));
-    return processor_time(pid) - first;
+std::chrono::microseconds processor_time_of_other_threads(pid_t pid) {
+    const std::string first = "/task/" + std::to_string(pid);
+    std::ifstream file("/proc/" + std::to_string(pid) + first + "/schedstat");
+    clockid_t clock = 0;
+    timespec all = {};
+    long long used = 0; // nanoseconds
+    if (file >> used && used > 0 && clock_getcpuclockid(pid, &clock) == 0 &&
+        clock_gettime(clock, &all) == 0)
+        return std::chrono::microseconds((all.tv_sec * 1'000'000'000LL + all.tv_nsec - used) /
+                                         1000);
+    const Milliseconds ticks = processor_time(pid) - time_in(stat_fields(pid, first));
+    return std::max(ticks - Milliseconds(20), Milliseconds(0)); // a tick or two may be rounding
 }
 
 Milliseconds runnable_time(pid_t pid) {
@@ -207,6 +218,12 @@ const std::set<long> epoll_calls = {
     SYS_epoll_pwait2,
 #endif
     SYS_epoll_pwait};
+
+const std::set<long> sleep_calls = {
+#ifdef SYS_pause
+    SYS_pause,
+#endif
+    SYS_nanosleep, SYS_clock_nanosleep};
 
 // The bytes that the peer of `connection` has received and not read, as the kernel tells through
 // its socket monitoring (sock_diag); -1 if the peer has gone. Reading /proc/net/tcp would take

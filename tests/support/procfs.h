@@ -46,9 +46,9 @@ long resident_memory(pid_t pid);
 long peak_memory(pid_t pid);
 
 /// The processor time that a process has used; and that of its threads, ended ones included, but for
-/// the first.
+/// the first: exact where the system tells of nanoseconds, and else of ticks.
 Milliseconds processor_time(pid_t pid);
-Milliseconds processor_time_of_other_threads(pid_t pid);
+std::chrono::microseconds processor_time_of_other_threads(pid_t pid);
 
 /// How long the threads of a process have run or wanted to, since they began: a loop that never
 /// sleeps wants to all the time, however loaded the machine is. 0 if the system does not tell.
@@ -66,7 +66,8 @@ std::uint16_t bound_port(pid_t pid);
 long sleeping_in(pid_t pid);
 
 /// The system calls in which a program may sleep, as far as this processor has them.
-extern const std::set<long> accept_calls, receive_calls, select_calls, poll_calls, epoll_calls;
+extern const std::set<long> accept_calls, receive_calls, select_calls, poll_calls, epoll_calls,
+    sleep_calls;
 
 /// Waits until the peer of `connection`, on this machine and by IPv4, has read all that was sent to
 /// it.
