@@ -297,14 +297,14 @@ CHECK_OF_EACH(tcp_servers, "loses no answer of a slow reader",
 
 CHECK_OF_EACH(zen_tcp_servers, "closes its descriptors", "[pts:1][needs:serves one client]") {
     trying("180 clients one after the other, of which some leave without a word and some ask an "
-           "unrecognized question, while the server may have 64 descriptors.",
+           "unrecognized question, while the server may have 40 descriptors.",
            "Close the socket of each client on every way out: after the end of file, an error, an "
            "unrecognized question.");
     by_hand("",
             "for i in 1 2 3 4 5 6 7 8 9; do ./zenc/zenc > /dev/null; done; ls /proc/$(pgrep -n " +
                 program.file() + ")/fd | wc -l");
     Limits limits;
-    limits.descriptors = 64;
+    limits.descriptors = 40;
     Server server(program, {}, "127.0.0.1", limits);
     for (int i = 0; i < 60; ++i) {
         Talk(server).leave();
