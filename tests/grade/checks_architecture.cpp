@@ -516,6 +516,24 @@ CHECK_OF_EACH(sszt_fork, "closes the connection in the parent",
     client.expect_end();
 }
 
+CHECK_OF_EACH(sszt_fork, "frees the port when it is killed",
+              "[pts:1][needs:forks a process for each client]") {
+    trying(
+        "With -f, the parent is killed while a child serves a client; then the server is started "
+        "again on the same port.",
+        "A child inherits the listening socket. It must close it, or the port is in use for as "
+        "long as the child lives.");
+    by_hand("make sszt && ./sszt/sszt -f",
+            "nc -d 127.0.0.1 65432 & sleep 1; pkill -KILL -o -x sszt; ./sszt/sszt -f");
+    const std::string host = host_of_our_own();
+    Server first(program, {}, host);
+    const Talk client = talking_client(first);
+    first.signal(SIGKILL);
+    first.wait_exit(patience, false);
+    Server second(program, {}, host, {}, first.address().port);
+    talking_client(second);
+}
+
 CHECK_OF_EACH(sszu, "starts a thread for each datagram",
               "[pts:3][mechanism][needs:serves one client]") {
     trying("1000 datagrams are asked while the threads and children of the server are looked at.",
