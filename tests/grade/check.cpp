@@ -557,9 +557,9 @@ std::string Talk::converse_late(std::string_view bytes) {
 
 void Talk::finish() { connection_.shut_down_sending(); }
 
-void Talk::fail_with(const std::string &what, std::string_view expected) {
+void Talk::fail_with(const std::string &what, std::string_view expected, const std::string &then) {
     report.sent = test::shown(sent_);
-    fail(what, test::shown(expected),
+    fail(what, test::shown(expected) + then,
          test::shown(received_) + (connection_.was_reset() ? ", then the connection was reset"
                                    : connection_.ended()   ? ", then the end of file"
                                                            : ""));
@@ -605,14 +605,14 @@ void Talk::expect_bytes(std::string_view bytes, const std::string &otherwise) {
 }
 
 void Talk::expect_end(const std::string &otherwise) {
-    if (!ends(patience)) fail_with(otherwise, answers_of(answers_) + " and the end of file");
+    if (!ends(patience)) fail_with(otherwise, answers_of(answers_), ", then the end of file");
 }
 
 void Talk::expect_nothing_but_end() {
     if (!ends(patience) || answers_in(received_) != answers_ ||
         (answers_.empty() && !received_.empty()))
-        fail_with("an answer came, or the connection is still open",
-                  answers_of(answers_) + " and the end of file");
+        fail_with("an answer came, or the connection is still open", answers_of(answers_),
+                  ", then the end of file");
 }
 
 std::vector<std::string> few_workers(const Program &program) {

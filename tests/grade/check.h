@@ -127,7 +127,8 @@ class Talk {
 
   private:
     void receive_until(const std::function<bool()> &enough, Milliseconds limit);
-    [[noreturn]] void fail_with(const std::string &what, std::string_view expected);
+    [[noreturn]] void fail_with(const std::string &what, std::string_view expected,
+                                const std::string &then = {});
 
     test::Connection connection_;
     bool first_;

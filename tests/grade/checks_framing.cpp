@@ -152,7 +152,8 @@ CHECK_OF_EACH(
 }
 
 CHECK_OF_EACH(abs_server, "takes a frame of 1 MiB and no longer one",
-              "[pts:1][needs:reads the length in network byte order]") {
+              "[pts:1][needs:reads the length in network byte order]"
+              "[needs:refuses a frame over the limit]") {
     trying("A client sends a frame with a message of 1,048,576 bytes, another one the length "
            "1,048,577 and no more.",
            "A message may have 1 MiB: 1024 times 1024 bytes.");
