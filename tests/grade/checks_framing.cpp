@@ -153,7 +153,7 @@ CHECK_OF_EACH(
 
 CHECK_OF_EACH(abs_server, "takes a frame of 1 MiB and no longer one",
               "[pts:1][needs:reads the length in network byte order]"
-              "[needs:refuses a frame over the limit]") {
+              "[needs:refuses a frame over the limit][needs:takes a frame in pieces]") {
     trying("A client sends a frame with a message of 1,048,576 bytes, another one the length "
            "1,048,577 and no more.",
            "A message may have 1 MiB: 1024 times 1024 bytes.");
@@ -270,7 +270,7 @@ CHECK_OF_EACH(framing_servers, "survives clients that reset", "[pts:1][needs:ech
 }
 
 CHECK_OF_EACH(framing_servers, "closes when the client has closed",
-              "[pts:1][needs:echoes a frame]") {
+              "[pts:1][needs:takes a frame in pieces]") {
     trying(
         "A client sends a frame and the beginning of another one, shuts down its sending side, "
         "reads, and waits for the end of file.",
