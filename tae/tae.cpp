@@ -169,23 +169,20 @@ struct Server {
         }
         const bool read = client.state == Client::hung_up ||
                           (client.state == Client::asking && client.unsent.size() <= unsent_limit);
-        if (read || write) watcher.watch(descriptor, read, write);
-        else close_client(descriptor);
+        watcher.watch(descriptor, read, write);
+        if (read || write) return;
+        zen::log("Connection with ", client.name, " closed");
+        clients.erase(descriptor);
     }
 
     // Closes the connections whose clients have not done so a second after the end of file.
     void close_hung_up() {
         for (; !hung_up.empty() && hung_up.front().second.left() == 0; hung_up.pop_front()) {
-            const auto client = clients.find(hung_up.front().first);
-            if (client != clients.end() && client->second.state == Client::hung_up)
-                close_client(client->first);
+            const auto found = clients.find(hung_up.front().first);
+            if (found == clients.end() || found->second.state != Client::hung_up) continue;
+            found->second.state = Client::leaving;
+            serve_client(found->first, false);
         }
-    }
-
-    void close_client(int descriptor) {
-        watcher.watch(descriptor, false, false);
-        zen::log("Connection with ", clients.at(descriptor).name, " closed");
-        clients.erase(descriptor);
     }
 };
 

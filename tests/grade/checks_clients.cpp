@@ -360,7 +360,12 @@ CHECK_OF_EACH(framing_clients, "prints what it has received",
     trying(
         "A server sends back another frame: of \"Hello, Client!\".",
         "Print the message of the frame that has come, not the one that was sent. (Or refuse it.)");
-    by_hand("(a server of your own that changes a letter)", run(program));
+    const std::string response = program.name == "abc"
+                                     ? "printf '\\000\\000\\000\\016Hello, Client!'"
+                                 : program.name == "adc" ? "echo 'Hello, Client!'"
+                                                         : "printf '%-1024s' 'Hello, Client!'";
+    by_hand("(sleep 3; " + response + "; sleep 1) | nc -l 127.0.0.1 " + std::string(program.port),
+            run(program));
     Listener listener;
     Student client(program, at(listener.local()));
     Connection server = listener.accept();
