@@ -1,29 +1,26 @@
-// socketserver.h: Python's module socketserver in C++, so that who knows one can read the other:
-// the classes, methods and attributes have the same names and parts. Inside are the socket calls of
-// zens. What differs from Python:
+// socketserver.h: Python's module socketserver in C++, so that whoever knows one can read the other:
+// the classes, methods and attributes have the same names and parts. What differs from Python:
 //  - A handler class is passed as handler<MyHandler>. Its `request`, `client_address` and `server`
-//    are pointers, set before setup(). A request has the `socket` to answer through and, if it is a
-//    datagram, its `data`.
+//    are pointers, set before setup(). A request has the `socket` to answer through, or `data`.
 //  - The socket is bound by the first serve_forever(), handle_request() or server_address(), with
 //    the attributes as they are then. Addresses are reused for TCP unless told otherwise.
 //  - shutdown_request() waits a second for the client's end of file, so that no answer is lost.
-//  - SIGINT and SIGTERM (zen::stop_on_signals) end serve_forever() as well.
-//  - server_close() ends the requests that are still being served; Python waits for them.
+//  - Signals (zen::stop_on_signals) end serve_forever(), and server_close() ends the requests that
+//    are still being served, where Python waits for them. SIGPIPE is to be ignored, as Python does.
 #pragma once
 
-#include "zen.h"
+#include "program.h"
 
+#include <algorithm>
+#include <array>
 #include <list>
 #include <mutex>
-#include <set>
 #include <thread>
 
-#include <poll.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 namespace socketserver {
-
 /// What a client wants: a connection of its own, or a datagram on the server's socket.
 struct Request {
     zen::Descriptor connection; // none for a datagram
@@ -32,28 +29,24 @@ struct Request {
     std::string data; // of a datagram
 };
 using RequestPointer = std::shared_ptr<Request>;
-
 /// Serves one request. To be derived from; what it throws goes to the server's handle_error().
 struct BaseRequestHandler {
     virtual ~BaseRequestHandler() = default;
     virtual void setup() {}
     virtual void handle() {}
     virtual void finish() {} ///< Comes after handle() also when that throws.
-
     Request *request = nullptr;
     zen::Address *client_address = nullptr;
     class BaseServer *server = nullptr;
 };
-
 using HandlerClass = std::unique_ptr<BaseRequestHandler> (*)();
 template <class Handler> std::unique_ptr<BaseRequestHandler> handler() {
     return std::make_unique<Handler>();
 }
-
 /// Sends all of `bytes`, as Python's method of sockets does. Throws if that fails.
 inline void sendall(int socket, std::string_view bytes) {
     while (!bytes.empty()) {
-        const ssize_t sent = send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t sent = send(socket, bytes.data(), bytes.size(), 0);
         if (sent >= 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
         else if (!zen::interrupted()) zen::fail("cannot send");
     }
@@ -65,22 +58,20 @@ class BaseServer {
     int timeout = -1; ///< seconds that handle_request() waits, -1 = for ever
     explicit BaseServer(HandlerClass handler_class) : handler_class_(handler_class) {}
     virtual ~BaseServer() = default;
-
     /// Serves requests until shutdown(), seen within poll_interval milliseconds, or a signal.
     void serve_forever(int poll_interval = 500) {
         open();
         serving_thread_ = std::this_thread::get_id();
         for (serving_ = true; !shutdown_requested_ && !zen::stopping; service_actions()) {
-            if (!has_room()) usleep(10'000); // the clients wait in the backlog
+            if (!has_room()) poll(nullptr, 0, 10); // the clients wait in the backlog
             else if (wait(poll_interval)) handle_request_noblock();
         }
         serving_ = shutdown_requested_ = false;
-        serving_.notify_all();
     }
-    /// Makes serve_forever() end, and waits until it has, but not in the thread that serves.
+    /// Makes serve_forever() return, and waits until it has (unless the serving thread calls it).
     void shutdown() {
         shutdown_requested_ = true;
-        if (std::this_thread::get_id() != serving_thread_.load()) serving_.wait(true);
+        while (serving_ && std::this_thread::get_id() != serving_thread_) zen::pause_shortly();
     }
     /// Handles one request; calls handle_timeout() if none comes within `timeout`.
     void handle_request() {
@@ -126,21 +117,15 @@ class BaseServer {
     virtual bool has_room() { return true; }
 
   protected:
-    /// The last steps, wherever they run. False if the handler has thrown.
-    bool serve(Request &request) {
-        bool served = true;
+    void serve(Request &request) {
         try {
             finish_request(request);
         } catch (const std::exception &error) {
             handle_error(request, error);
-            served = false;
         }
         shutdown_request(request);
-        return served;
     }
     zen::Descriptor socket_{-1};
-
-  private:
     void open() {
         if (socket_) return;
         server_bind();
@@ -150,10 +135,12 @@ class BaseServer {
         pollfd source = {fileno(), POLLIN, 0};
         return poll(&source, 1, milliseconds) > 0;
     }
-    void handle_request_noblock() {
+    void handle_request_noblock() try {
         const RequestPointer request = get_request();
         if (request && verify_request(*request)) process_request(request);
         else if (request) shutdown_request(*request);
+    } catch (const std::exception &error) { // this request is dropped, and the server goes on
+        zen::say("Cannot serve a request: ", error.what());
     }
     HandlerClass handler_class_;
     std::atomic<bool> shutdown_requested_ = false, serving_ = false;
@@ -163,39 +150,38 @@ class BaseServer {
 /// A server of connections. If the address family is AF_UNIX, the host is the path of a file.
 class TCPServer : public BaseServer {
   public:
-    int address_family = AF_UNSPEC; ///< AF_UNSPEC: the one that the host has
-    int socket_type = SOCK_STREAM;
-    int request_queue_size = 1024;
+    int address_family = AF_UNSPEC, socket_type = SOCK_STREAM, request_queue_size = 1024;
     bool allow_reuse_address = true;
     TCPServer(const std::string &host, const std::string &port, HandlerClass handler_class)
         : BaseServer(handler_class), host_(host), port_(port) {}
     void server_bind() override {
-        errno = EAFNOSUPPORT;
         if (address_family == AF_UNIX) {
-            sockaddr_un address = {AF_UNIX, {}};
-            host_.copy(address.sun_path, sizeof address.sun_path - 1);
+            sockaddr_un address = {};
+            address.sun_family = AF_UNIX;
             if (host_.size() >= sizeof address.sun_path) fail(ENAMETOOLONG);
+            host_.copy(address.sun_path, sizeof address.sun_path - 1);
             try_address(AF_UNIX, reinterpret_cast<sockaddr *>(&address), sizeof address);
         } else {
             const zen::Addresses list = zen::resolve(host_, port_, socket_type);
-            for (const addrinfo *one = list.get(); one && !socket_; one = one->ai_next)
-                if (address_family == AF_UNSPEC || address_family == one->ai_family)
-                    try_address(one->ai_family, one->ai_addr, one->ai_addrlen);
+            for (auto *info = list.get(); info && error_ != EADDRINUSE; info = info->ai_next)
+                if (address_family == AF_UNSPEC || address_family == info->ai_family)
+                    try_address(info->ai_family, info->ai_addr, info->ai_addrlen);
         }
-        if (!socket_) fail(errno);
+        if (!socket_) fail(error_);
     }
     void server_activate() override {
         if (listen(fileno(), request_queue_size) != 0) fail(errno);
-        // A client may be gone between poll and accept: accept must not wait for another one.
+        // A client may be gone between poll and accept: accept must not wait for another client.
         fcntl(fileno(), F_SETFL, O_NONBLOCK);
     }
     RequestPointer get_request() override {
         zen::Address address;
         zen::Descriptor connection(accept(fileno(), address.get(), &address.size));
-        if (!connection) zen::accept_failed(exhausted_);
+        exhausted_ = !connection && zen::exhausted(exhausted_);
+        if (exhausted_) zen::pause_shortly();
         if (!connection) return nullptr;
-        exhausted_ = false;
         const int socket = connection.get();
+        fcntl(socket, F_SETFL, 0); // some systems let it inherit that the listener does not block
         return RequestPointer(new Request{std::move(connection), socket, address, ""});
     }
     /// As hang_up() of zens: a close with bytes unread could destroy the last answers.
@@ -204,27 +190,33 @@ class TCPServer : public BaseServer {
         ::shutdown(request.socket, SHUT_WR);
         const timeval second = {1, 0};
         setsockopt(request.socket, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-        char unread[1 << 18]; // at the most
-        recv(request.socket, unread, sizeof unread, MSG_WAITALL);
+        const auto end = zen::Clock::now() + std::chrono::seconds(1);
+        char ignored[4096];
+        ssize_t size = -1;
+        do size = recv(request.socket, ignored, sizeof ignored, 0);
+        while ((size > 0 || (size < 0 && zen::interrupted())) && zen::Clock::now() < end);
         close_request(request);
     }
 
   private:
     void try_address(int family, const sockaddr *address, socklen_t size) {
+        if (socket_) return;
         zen::Descriptor candidate(socket(family, socket_type, 0));
-        if (!candidate) return;
-        const int reuse = allow_reuse_address;
-        setsockopt(candidate.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
-        if (bind(candidate.get(), address, size) == 0) socket_ = std::move(candidate);
+        const int on = allow_reuse_address;
+        if (candidate &&
+            setsockopt(candidate.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            bind(candidate.get(), address, size) == 0)
+            socket_ = std::move(candidate);
+        else error_ = zen::telling_error(error_, errno);
     }
     [[noreturn]] void fail(int error) {
         const char *what = socket_type == SOCK_STREAM ? "cannot listen on " : "cannot bind to ";
         zen::fail(what + (port_.empty() ? host_ : zen::address_name(host_, port_)), error);
     }
     std::string host_, port_;
+    int error_ = EAFNOSUPPORT; // of the addresses that could not be bound
     bool exhausted_ = false;
 };
-
 /// A server of datagrams.
 class UDPServer : public TCPServer {
   public:
@@ -236,17 +228,15 @@ class UDPServer : public TCPServer {
     }
     void server_activate() override {}
     RequestPointer get_request() override {
-        RequestPointer request(new Request{zen::Descriptor(-1), fileno(), {}, ""});
-        zen::Address &client = request->client_address;
-        request->data.resize(max_packet_size);
-        const ssize_t size = recvfrom(fileno(), request->data.data(), max_packet_size, MSG_DONTWAIT,
-                                      client.get(), &client.size);
+        zen::Address client;
+        std::string data(max_packet_size, '\0');
+        const ssize_t size =
+            recvfrom(fileno(), data.data(), data.size(), MSG_DONTWAIT, client.get(), &client.size);
         if (size < 0) return nullptr;
-        request->data.resize(static_cast<std::size_t>(size));
-        return request;
+        data.resize(static_cast<std::size_t>(size));
+        return RequestPointer(new Request{zen::Descriptor(-1), fileno(), client, data});
     }
 };
-
 /// The same for sockets in the file system.
 template <class Server> struct UnixServer : Server {
     UnixServer(const std::string &path, HandlerClass handler) : Server(path, "", handler) {
@@ -256,8 +246,8 @@ template <class Server> struct UnixServer : Server {
 using UnixStreamServer = UnixServer<TCPServer>;
 using UnixDatagramServer = UnixServer<UDPServer>;
 
-/// Serves each request in a thread of its own: ThreadingMixIn<TCPServer>.
-/// A class derived from it calls server_close() in its destructor: the threads use its methods.
+/// Serves each request in a thread of its own: ThreadingMixIn<TCPServer>. A class derived from it
+/// calls server_close() in its destructor, as the threads use its methods.
 template <class Server> class ThreadingMixIn : public Server {
   public:
     using Server::Server;
@@ -265,15 +255,15 @@ template <class Server> class ThreadingMixIn : public Server {
     void process_request(const RequestPointer &request) override {
         service_actions();
         const std::lock_guard lock(mutex_);
-        Task &task = *tasks_.insert(tasks_.end(), {request, {}, false});
+        Task &task = tasks_.emplace_back();
         try {
-            task.thread = std::jthread([this, &task] {
+            task.request = request;
+            task.thread = std::thread([this, &task] {
                 this->serve(*task.request);
-                const std::lock_guard guard(mutex_);
                 task.finished = true;
             });
-        } catch (const std::system_error &error) {
-            zen::print("Cannot start a thread for ", request->client_address, ": ", error.what());
+        } catch (const std::exception &error) {
+            zen::say("Cannot start a thread for ", request->client_address, ": ", error.what());
             tasks_.pop_back();
             Server::close_request(*request);
         }
@@ -282,10 +272,9 @@ template <class Server> class ThreadingMixIn : public Server {
         const std::lock_guard lock(mutex_); // server_close() shuts down open connections only
         Server::close_request(request);
     }
-    /// Joins the threads that have finished.
     void service_actions() override {
         const std::lock_guard lock(mutex_);
-        tasks_.remove_if([](const Task &task) { return task.finished; });
+        tasks_.remove_if([](const Task &task) { return task.finished.load(); });
     }
     /// Ends the connections that are still open, and joins all threads.
     void server_close() override {
@@ -299,9 +288,12 @@ template <class Server> class ThreadingMixIn : public Server {
 
   private:
     struct Task {
-        RequestPointer request;
-        std::jthread thread;
-        bool finished;
+        RequestPointer request = {};
+        std::thread thread = {};
+        std::atomic<bool> finished = false;
+        ~Task() {
+            if (thread.joinable()) thread.join();
+        }
     };
     std::mutex mutex_;
     std::list<Task> tasks_;
@@ -311,39 +303,44 @@ template <class Server> class ThreadingMixIn : public Server {
 template <class Server> class ForkingMixIn : public Server {
   public:
     using Server::Server;
-    std::size_t max_children = 40;
+    static constexpr int max_children = 40;
     ~ForkingMixIn() override { ForkingMixIn::server_close(); }
     void process_request(const RequestPointer &request) override {
-        const zen::Address &client = request->client_address;
-        std::unique_lock lock(zen::log_mutex); // the child gets it in a state that it knows
+        zen::at_last = [] { signal_children(SIGKILL); };
         const pid_t pid = fork();
-        lock.unlock();
         if (pid == 0) {
+            zen::at_last = nullptr;
             // If the child kept the listening socket, the port would outlive the parent.
             if (request->connection) this->socket_ = zen::Descriptor(-1);
-            _exit(this->serve(*request) ? 0 : 1); // no destructors: they are the parent's affair
+            this->serve(*request);
+            _exit(0); // no destructors: they are the parent's affair
         }
-        if (pid > 0) active_children_.insert(pid);
-        else zen::print("Cannot start a process for ", client, ": ", std::strerror(errno));
+        const char *why = std::strerror(errno);
+        if (pid > 0) *std::find(children_.begin(), children_.end(), 0) = pid;
+        else zen::say("Cannot start a process for ", request->client_address, ": ", why);
         this->close_request(*request); // the parent's copy
     }
-
-    bool has_room() override { return active_children_.size() < max_children; }
-    /// Collects the children that have ended.
+    bool has_room() override { return std::count(children_.begin(), children_.end(), 0) > 0; }
     void service_actions() override {
-        std::erase_if(active_children_, [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG); });
+        for (auto &pid : children_)
+            if (pid != 0 && waitpid(pid, nullptr, WNOHANG) != 0) pid = 0;
     }
-    /// Ends the children that are still serving, and waits for them.
+    /// Ends the children that are still serving, in half a second, and waits for them.
     void server_close() override {
-        for (const pid_t pid : active_children_) kill(pid, SIGTERM);
-        for (int i = 0; i < 50 && !active_children_.empty(); ++i, service_actions()) usleep(10'000);
-        for (const pid_t pid : active_children_) kill(pid, SIGKILL);
-        while (!active_children_.empty()) service_actions();
+        signal_children(SIGTERM);
+        for (int i = 0; i < 50 && signal_children(0); ++i, service_actions()) poll(nullptr, 0, 10);
+        while (signal_children(SIGKILL)) service_actions();
         Server::server_close();
     }
 
   private:
-    std::set<pid_t> active_children_;
+    static bool signal_children(int signal) {
+        bool any = false;
+        for (const pid_t pid : children_)
+            if (pid != 0) any = kill(pid, signal) == 0;
+        return any;
+    }
+    // 0 = no child. Static, for the signal handler: a process has one server of a forking class.
+    static inline std::array<std::atomic<pid_t>, max_children> children_{};
 };
-
 } // namespace socketserver

@@ -9,24 +9,33 @@
 #include "frames.h"
 
 constexpr zen::Program program = {"adc", "TCP client that sends a frame that ends with a newline.",
-                                  "+:ht:m:", "./framing/adc -m Hello 127.0.0.1 8000", "8889"};
+                                  "t:m:", "./framing/adc -m Hello 127.0.0.1 8000", "8889"};
 
-// A socket connected to the first address of the host that takes the connection.
+// Whether the server at an address takes the connection; if not, errno tells why.
+bool connected(int server, const addrinfo &address) {
+    int failed = -1;
+    do failed = connect(server, address.ai_addr, address.ai_addrlen);
+    while (failed && zen::interrupted());
+    if (failed && (errno == EINPROGRESS || errno == EALREADY))
+        errno = ETIMEDOUT; // its limit has passed
+    return !failed;
+}
+
+// Connects to the first of the host's addresses that takes the connection.
 zen::Descriptor open_connection(const zen::Options &options, const std::string &name) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor server(socket(address->ai_family, SOCK_STREAM, 0));
-        if (!server) continue;
+    int error = 0;
+    for (auto *info = addresses.get(); info; info = info->ai_next) {
+        zen::Descriptor server(socket(info->ai_family, SOCK_STREAM, 0));
         const timeval limit = {options.timeout, 0}; // of each connect, send and recv; 0 = none
-        setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-        setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        int failed = -1;
-        do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
-        while (failed && zen::interrupted());
-        if (!failed) return server;
-        if (errno == EINPROGRESS || errno == EALREADY) errno = ETIMEDOUT; // its limit has passed
+        if (server &&
+            setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
+            setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+            connected(server.get(), *info))
+            return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot connect to " + name);
+    zen::fail("cannot connect to " + name, error);
 }
 
 // Sends all of `bytes`, as one call of send may take only a part.
@@ -46,10 +55,11 @@ std::string receive_frame(int server, const std::string &name) {
         if (const auto frame = frames.next()) return std::string(*frame);
         if (frames.too_long()) throw std::runtime_error("response too long from " + name);
         const ssize_t size = recv(server, buffer, sizeof buffer, 0);
-        if (size > 0) frames.feed({buffer, static_cast<std::size_t>(size)});
-        else if (size == 0)
+        if (size < 0 && zen::interrupted()) continue;
+        if (size < 0) zen::fail("no response from " + name);
+        if (size == 0)
             throw std::runtime_error("no complete response from " + name + ": connection closed");
-        else if (!zen::interrupted()) zen::fail("no response from " + name);
+        frames.feed({buffer, static_cast<std::size_t>(size)});
     }
 }
 
@@ -62,10 +72,9 @@ int main(int argc, char *argv[]) {
         send_all(server.get(), name, request);
         const std::string frame = receive_frame(server.get(), name);
         zen::print("Received response: ", framing::message_of_delimited(frame));
-        return 0;
     } catch (const std::invalid_argument &error) { // no frame can carry the message
         zen::usage_error(program, error.what());
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -3,6 +3,7 @@
 // with a delimiter are found by zen::Messages.
 #pragma once
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <cstdint>

@@ -4,38 +4,36 @@
 // Run:        ./mzts/mzts            in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like
 // Differs:    from zens in the queue, the workers, and how they are stopped.
-// Simplified: while there are as many silent clients as workers (-w), all others wait.
 // See also:   zens (no threads), sszt (a thread for each client), tas (one thread for all, select).
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <vector>
 
 constexpr zen::Program program = {"mzts", "Multithreaded TCP server of the Zen protocol.",
-                                  "+:hqt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
-constexpr int backlog = 1024; // connections that the kernel keeps until they are accepted
-// Connections that are accepted and wait for a worker.
-constexpr std::size_t queue_limit = 32;
+                                  "qt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
+constexpr int backlog = 1024;           // connections that the kernel keeps until they are accepted
+constexpr std::size_t queue_limit = 32; // accepted connections that wait for a worker
 
-// A socket that listens on the first address of the host that lets itself be bound.
+// Listens on the first of the host's addresses that can be bound. Fails where the port is in use.
 zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
-        if (!listener) continue;
-        // Connections of an earlier run may keep the port for a minute (TIME_WAIT): use it even so.
-        const int on = 1;
-        setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
+    int error = 0;
+    for (auto *info = addresses.get(); info && error != EADDRINUSE; info = info->ai_next) {
+        zen::Descriptor listener(socket(info->ai_family, SOCK_STREAM, 0));
+        const int on = 1; // uses the port even where connections of an earlier run are in TIME_WAIT
+        if (listener && setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            bind(listener.get(), info->ai_addr, info->ai_addrlen) == 0 &&
             listen(listener.get(), backlog) == 0)
             return listener;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
 }
 
 // Sends all of `bytes`, as one call of send may take only a part.
@@ -47,8 +45,9 @@ void send_all(int client, std::string_view bytes) {
     }
 }
 
-// Answers the questions that are complete. False if there is one that has no answer.
-bool answer_questions(int client, const std::string &peer, zen::Messages &questions) {
+// Collects the answers to the complete questions, and logs them as if they were sent already. False
+// if a question is not in the table or is too long: then hang up.
+bool answer_questions(const std::string &peer, zen::Messages &questions, std::string &answers) {
     while (const auto question = questions.next()) {
         const std::string_view answer = zen::answer_to(*question);
         if (answer.empty()) {
@@ -56,7 +55,7 @@ bool answer_questions(int client, const std::string &peer, zen::Messages &questi
             return false;
         }
         zen::log("Received from ", peer, ": ", *question);
-        send_all(client, answer);
+        answers += answer;
         zen::log("Sent to ", peer, ": ", answer);
     }
     if (questions.too_long()) zen::log("Question too long from ", peer);
@@ -69,8 +68,12 @@ void hang_up(int client) {
     shutdown(client, SHUT_WR);
     const timeval second = {1, 0};
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-    char unread[1 << 18]; // at the most
-    recv(client, unread, sizeof unread, MSG_WAITALL);
+    const auto end = zen::Clock::now() + std::chrono::seconds(1);
+    char ignored[4096];
+    while (zen::Clock::now() < end) {
+        const ssize_t size = recv(client, ignored, sizeof ignored, 0);
+        if (size == 0 || (size < 0 && !zen::interrupted())) return;
+    }
 }
 
 // A conversation: as many questions as the client likes. Throws when the connection fails.
@@ -80,24 +83,29 @@ void converse(int client, const std::string &peer) {
     char buffer[4096];
     while (!zen::stopping) {
         const ssize_t size = recv(client, buffer, sizeof buffer, 0);
-        if (size == 0) break; // end of file: the client has no more questions
         if (size < 0 && zen::interrupted()) continue;
         if (size < 0) zen::fail("cannot receive");
+        if (size == 0) break; // end of file: the client has no more questions
         questions.feed({buffer, static_cast<std::size_t>(size)});
-        if (!answer_questions(client, peer, questions)) return hang_up(client);
+        // All answers go in one send. A second one would wait until the client's kernel has
+        // acknowledged the first, which may take 40 ms (Nagle's algorithm, delayed acknowledgement).
+        std::string answers;
+        const bool all_answered = answer_questions(peer, questions, answers);
+        send_all(client, answers);
+        if (!all_answered) return hang_up(client);
     }
-    if (!questions.rest().empty())
+    if (!questions.rest().empty() && !zen::stopping)
         zen::log("End of file in mid-question from ", peer, ": ", questions.rest());
 }
 
 // Serves one client. Whatever goes wrong with it ends here, and the server goes on.
-void serve_client(int client, const std::string &peer, int timeout) {
+void serve_client(int client, const zen::Address &peer, int timeout) {
     zen::log("Connected by ", peer);
-    const timeval limit = {timeout, 0}; // for a client that sends or reads nothing; 0 = none
+    const timeval limit = {timeout, 0}; // how long recv and send may wait for it; 0 = for ever
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     try {
-        converse(client, peer);
+        converse(client, zen::printable(peer));
     } catch (const std::exception &error) {
         zen::log("Error with ", peer, ": ", error.what());
     }
@@ -107,35 +115,39 @@ void serve_client(int client, const std::string &peer, int timeout) {
 // The queue and the workers. The mutex guards all that they share with the master.
 class Pool {
   public:
-    Pool(int workers, int timeout) {
+    Pool(int workers, int timeout) : served_(static_cast<std::size_t>(workers), -1) {
         try {
-            while (workers-- > 0) threads_.emplace_back(&Pool::work, this, timeout);
-        } catch (const std::system_error &error) {
-            if (threads_.empty()) throw;
-            zen::print_to(STDERR_FILENO, "mzts: cannot start all workers: ", error.what());
+            for (int &client : served_) threads_.emplace_back(&Pool::work, this, &client, timeout);
+        } catch (const std::exception &error) {
+            const std::string what = std::string("cannot start a worker: ") + error.what();
+            if (threads_.empty()) throw std::runtime_error(what);
+            zen::report(program, what); // fewer workers are better than none
         }
     }
 
-    // Stops the workers, whatever they are waiting for.
-    ~Pool() {
-        const std::lock_guard lock(mutex_);
+    ~Pool() { // stops the workers, whatever they wait for
+        std::unique_lock lock(mutex_);
         stopped_ = true;
         for (const int client : served_) shutdown(client, SHUT_RDWR); // wakes recv and send
         not_empty_.notify_all();
+        lock.unlock();
+        for (std::thread &thread : threads_) thread.join();
     }
 
     // For the master: puts a client on the queue. While that is full the master waits here, and the
-    // next clients in the backlog; a signal does not wake it, so it looks for one now and then.
-    void put(zen::Descriptor client, std::string peer) {
+    // next clients in the backlog. A signal does not wake it, so it looks for one now and then.
+    void put(zen::Descriptor client, const zen::Address &peer) try {
         std::unique_lock lock(mutex_);
         while (queue_.size() >= queue_limit && !zen::stopping)
             not_full_.wait_for(lock, std::chrono::milliseconds(100));
-        queue_.emplace_back(std::move(client), std::move(peer));
+        queue_.emplace_back(std::move(client), peer);
         not_empty_.notify_one();
+    } catch (const std::bad_alloc &error) {
+        zen::say("Connection with ", peer, " closed: ", error.what());
     }
 
   private:
-    void work(int timeout) {
+    void work(int *served, int timeout) {
         std::unique_lock lock(mutex_);
         while (true) {
             not_empty_.wait(lock, [&] { return stopped_ || !queue_.empty(); });
@@ -143,39 +155,36 @@ class Pool {
             const auto [client, peer] = std::move(queue_.front());
             queue_.pop_front();
             not_full_.notify_one();
-            served_.insert(client.get());
+            *served = client.get();
             lock.unlock();
             serve_client(client.get(), peer, timeout);
             lock.lock();
-            served_.erase(client.get()); // then it is closed, and its number may be used again
+            *served = -1; // then it is closed, and its number may be used again
         }
     }
 
     std::mutex mutex_;
     std::condition_variable not_empty_, not_full_;
-    std::deque<std::pair<zen::Descriptor, std::string>> queue_; // clients, with their names
-    std::set<int> served_;                                      // clients that workers have taken
+    std::deque<std::pair<zen::Descriptor, zen::Address>> queue_;
+    std::vector<int> served_; // the client that each worker has taken, -1 = none
     bool stopped_ = false;
-    std::vector<std::jthread> threads_; // joined when they go, which is first of all
+    std::vector<std::thread> threads_;
 };
 
-// The master: accepts clients and puts them on the queue, until a signal comes.
-void serve_forever(int listener, int workers, int timeout) {
-    Pool pool(workers, timeout); // when it goes, the workers have stopped
+// Accepts one client after the other, until a signal comes.
+void serve_forever(int listener, const zen::Options &options) {
+    Pool pool(options.workers, options.timeout); // its destructor stops the workers
     zen::stop_on_signals();
     zen::Address own;
-    getsockname(listener, own.get(), &own.size); // for port 0, the system has chosen one
-    zen::print("TCP server started at ", own);
+    getsockname(listener, own.get(), &own.size); // with port 0, the system has chosen the port
+    zen::say("TCP server started at ", own);
     bool exhausted = false;
     while (!zen::stopping) {
-        zen::Address address;
-        zen::Descriptor client(accept(listener, address.get(), &address.size));
-        if (client) {
-            exhausted = false;
-            pool.put(std::move(client), zen::printable(address));
-        } else {
-            zen::accept_failed(exhausted);
-        }
+        zen::Address peer;
+        zen::Descriptor client(accept(listener, peer.get(), &peer.size));
+        exhausted = !client && zen::exhausted(exhausted);
+        if (exhausted) zen::pause_shortly();
+        if (client) pool.put(std::move(client), peer);
     }
 }
 
@@ -183,10 +192,9 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         const zen::Descriptor listener = open_listener(options);
-        serve_forever(listener.get(), options.workers, options.timeout);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        serve_forever(listener.get(), options);
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

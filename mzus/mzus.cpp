@@ -7,6 +7,7 @@
 // Simplified: bound to 0.0.0.0 or to ::, it answers from the address that the system chooses.
 // See also:   zuc (the client), zus (no threads), mzts (the same over TCP).
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <condition_variable>
@@ -16,21 +17,22 @@
 #include <vector>
 
 constexpr zen::Program program = {"mzus", "Multithreaded UDP server of the Zen protocol.",
-                                  "+:hqw:", "./mzus/mzus -w 4 127.0.0.1 8000"};
-constexpr std::size_t queue_limit = 1024; // datagrams that are received and wait for a worker
+                                  "qw:", "./mzus/mzus -w 4 127.0.0.1 8000"};
+constexpr std::size_t queue_limit = 1024; // received datagrams that wait for a worker
 
-// A socket bound to the first address of the host that lets itself be bound.
+// Binds to the first of the host's addresses that can be bound. Fails where the port is in use.
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
-        if (!server) continue;
-        if (bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+    int error = 0;
+    for (auto *info = addresses.get(); info && error != EADDRINUSE; info = info->ai_next) {
+        zen::Descriptor server(socket(info->ai_family, SOCK_DGRAM, 0));
+        if (server && bind(server.get(), info->ai_addr, info->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
-// Sends a datagram. One that the kernel has no room for is lost, as it may be on its way as well.
+// Sends a datagram. If the kernel has no room for it, it is lost, as it could be lost on the way.
 void send_back(int server, zen::Address &client, std::string_view bytes) {
     ssize_t sent = -1;
     do sent = sendto(server, bytes.data(), bytes.size(), 0, client.get(), client.size);
@@ -59,25 +61,30 @@ class Pool {
     Pool(int server, int workers) {
         try {
             while (workers-- > 0) threads_.emplace_back(&Pool::work, this, server);
-        } catch (const std::system_error &error) {
-            if (threads_.empty()) throw;
-            zen::print_to(STDERR_FILENO, "mzus: cannot start all workers: ", error.what());
+        } catch (const std::exception &error) {
+            const std::string what = std::string("cannot start a worker: ") + error.what();
+            if (threads_.empty()) throw std::runtime_error(what);
+            zen::report(program, what); // fewer workers are better than none
         }
     }
 
-    ~Pool() {
-        const std::lock_guard lock(mutex_);
+    ~Pool() { // stops the workers
+        std::unique_lock lock(mutex_);
         stopped_ = true;
         not_empty_.notify_all();
+        lock.unlock();
+        for (std::thread &thread : threads_) thread.join();
     }
 
     // For the master: puts a datagram on the queue. While that is full the master waits here, and
     // the next datagrams in the socket's buffer; what does not fit there is lost.
-    void put(const zen::Address &client, std::string_view datagram) {
+    void put(const zen::Address &client, std::string_view datagram) try {
         std::unique_lock lock(mutex_);
         not_full_.wait(lock, [&] { return queue_.size() < queue_limit; });
         queue_.emplace_back(client, datagram);
         not_empty_.notify_one();
+    } catch (const std::bad_alloc &error) {
+        zen::say("Datagram from ", client, " lost: ", error.what());
     }
 
   private:
@@ -97,29 +104,34 @@ class Pool {
 
     std::mutex mutex_;
     std::condition_variable not_empty_, not_full_;
-    std::deque<std::pair<zen::Address, std::string>> queue_; // where datagrams came from, and they
+    std::deque<std::pair<zen::Address, std::string>> queue_; // sender and content of each datagram
     bool stopped_ = false;
-    std::vector<std::jthread> threads_; // joined when they go, which is first of all
+    std::vector<std::thread> threads_;
 };
 
-// The master: receives datagrams and puts them on the queue, until a signal comes.
+// Receives a datagram and puts it on the queue. False if there is none now.
+bool serve_datagram(int server, Pool &pool) {
+    char buffer[zen::max_message + 1]; // recvfrom cuts what is longer: one byte more shows it
+    zen::Address client;
+    const ssize_t size = recvfrom(server, buffer, sizeof buffer, 0, client.get(), &client.size);
+    if (size < 0 && zen::not_ready()) return false;
+    if (size < 0) {
+        zen::say("Cannot receive: ", std::strerror(errno));
+        zen::pause_shortly(); // whatever it is, do not fill the log with it
+        return false;
+    }
+    pool.put(client, {buffer, static_cast<std::size_t>(size)});
+    return true;
+}
+
+// Serves datagrams until a signal comes.
 void serve_forever(int server, int workers) {
-    Pool pool(server, workers); // when it goes, the workers have stopped
+    Pool pool(server, workers); // its destructor stops the workers
     zen::stop_on_signals();
     zen::Address own;
-    getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
-    zen::print("UDP server started at ", own);
-    char buffer[zen::max_message + 1]; // recvfrom cuts what is longer: one byte more shows it
-    while (!zen::stopping) {
-        zen::Address client;
-        const ssize_t size = recvfrom(server, buffer, sizeof buffer, 0, client.get(), &client.size);
-        if (size >= 0) {
-            pool.put(client, {buffer, static_cast<std::size_t>(size)});
-        } else if (errno != EINTR) {
-            zen::print("Cannot receive: ", std::strerror(errno));
-            usleep(100'000); // whatever it is, do not fill the log with it
-        }
-    }
+    getsockname(server, own.get(), &own.size); // with port 0, the system has chosen the port
+    zen::say("UDP server started at ", own);
+    while (!zen::stopping) serve_datagram(server, pool);
 }
 
 int main(int argc, char *argv[]) {
@@ -127,9 +139,8 @@ int main(int argc, char *argv[]) {
     try {
         const zen::Descriptor server = open_socket(options);
         serve_forever(server.get(), options.workers);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

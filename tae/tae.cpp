@@ -3,21 +3,38 @@
 //
 // Run:        ./tae/tae              in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
-// Differs:    from tap in class Watcher: the kernel keeps the list, and tells only who is ready.
+// Differs:    from tap in Watcher: the kernel keeps the list, and tells only who is ready.
 // Simplified: answers are logged as sent when they are queued; silent clients may stay for ever.
-// See also:   tas (with select), tap (with poll), mzts (with a thread for a client), uae (UDP).
+// See also:   tas (select), tap (poll), tae (epoll): compare them; mzts (threads); uas, uap, uae (UDP).
 
+#include "../program.h"
 #include "../zen.h"
 
-#include <deque>
+#include <set>
 #include <unordered_map>
 
 #include <sys/epoll.h>
 
 constexpr zen::Program program = {"tae", "Asynchronous TCP server of the Zen protocol (epoll).",
-                                  "+:ehq", "./tae/tae -e 127.0.0.1 8000"};
+                                  "eq", "./tae/tae -e 127.0.0.1 8000"};
 constexpr int backlog = 1024; // connections that the kernel keeps until they are accepted
 constexpr std::size_t unsent_limit = 65'536; // bytes; while more wait, a client is not read from
+
+// Listens on the first of the host's addresses that can be bound. Fails where the port is in use.
+zen::Descriptor open_listener(const zen::Options &options) {
+    const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
+    int error = 0;
+    for (auto *info = addresses.get(); info && error != EADDRINUSE; info = info->ai_next) {
+        zen::Descriptor listener(socket(info->ai_family, SOCK_STREAM, 0));
+        const int on = 1; // uses the port even where connections of an earlier run are in TIME_WAIT
+        if (listener && setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            bind(listener.get(), info->ai_addr, info->ai_addrlen) == 0 &&
+            listen(listener.get(), backlog) == 0)
+            return listener;
+        error = zen::telling_error(error, errno);
+    }
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
+}
 
 // Asks epoll who is ready. The list is in the kernel, which notes who gets ready when it happens.
 struct Watcher {
@@ -31,15 +48,15 @@ struct Watcher {
         if (events == before) return; // a system call saved
         const int what = before == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
         epoll_event event = {events, {.fd = descriptor}}; // level-triggered: as long as it is ready
-        if (epoll_ctl(epoll.get(), what, descriptor, &event) < 0) zen::fail("cannot watch it");
+        if (epoll_ctl(epoll.get(), what, descriptor, &event) < 0) zen::fail("cannot epoll_ctl");
         watched[descriptor] = events;
     }
 
-    // Sleeps until a signal comes or some are ready: calls handle(descriptor, readable) for each.
-    void wait(const timespec *limit, const sigset_t &mask, auto handle) {
+    // Sleeps until some are ready, or for so many seconds (-1 = for ever), or until a signal comes.
+    void wait(int seconds, auto handle) {
         epoll_event list[256]; // if more are ready, they come the next time
-        const int count = epoll_pwait(epoll.get(), list, 256, limit ? 1000 : -1, &mask);
-        if (count < 0 && errno != EINTR) zen::fail("cannot wait");
+        int count = epoll_wait(epoll.get(), list, 256, seconds < 0 ? -1 : seconds * 1000);
+        if (count < 0 && !zen::not_ready()) zen::fail("cannot epoll_wait");
         for (int i = 0; i < count; ++i) // EPOLLERR, EPOLLHUP: recv tells why
             handle(list[i].data.fd, (list[i].events & ~EPOLLOUT) != 0);
     }
@@ -48,13 +65,14 @@ struct Watcher {
 struct Client {
     zen::Descriptor socket;
     std::string name;
-    enum { asking, refused, hung_up, leaving } state = asking;
     zen::Messages input{'?', zen::max_message, zen::white_space};
-    std::string unsent = {}; // answers that the kernel has not taken yet
-    std::size_t ignored = 0;
+    std::string unsent = {};              // answers that the kernel has not taken yet
+    bool ended = false;                   // nothing more is read
+    bool refused = false;                 // what it sends is ignored, and it is closed
+    zen::Clock::time_point deadline = {}; // at this time, if it has not left before
 };
 
-// Answers the questions that are complete. False if there is one that has no answer.
+// Answers the complete questions. False if one is not in the table or is too long: then hang up.
 bool answer_questions(Client &client) {
     while (const auto question = client.input.next()) {
         const std::string_view answer = zen::answer_to(*question);
@@ -74,141 +92,113 @@ bool answer_questions(Client &client) {
 void on_readable(Client &client, bool echo) {
     char buffer[4096];
     const ssize_t size = recv(client.socket.get(), buffer, sizeof buffer, 0);
-    if (size < 0) return zen::later_or_fail("cannot receive");
+    if (size < 0 && zen::not_ready()) return;
+    if (size < 0) zen::fail("cannot receive");
     const std::string_view bytes(buffer, static_cast<std::size_t>(size));
-    if (size == 0 || client.ignored > 4 * unsent_limit) { // end of file, or enough
-        if (client.state == Client::asking && !client.input.rest().empty())
+    client.ended = size == 0; // end of file: the client has no more questions
+    if (client.refused) return;
+    if (client.ended) {
+        if (!client.input.rest().empty())
             zen::log("End of file in mid-question from ", client.name, ": ", client.input.rest());
-        client.state = Client::leaving;
-    } else if (client.state == Client::hung_up) {
-        client.ignored += bytes.size();
     } else if (echo) {
         zen::log("Received from ", client.name, ": ", bytes);
         client.unsent += bytes;
         zen::log("Sent to ", client.name, ": ", bytes);
     } else {
         client.input.feed(bytes);
-        if (!answer_questions(client)) client.state = Client::refused;
+        client.refused = !answer_questions(client);
+        client.deadline = zen::Clock::now() + std::chrono::seconds(1);
     }
 }
 
 // Sends what the kernel takes at once; the rest waits until there is room again.
 void on_writable(Client &client) {
     const ssize_t size = send(client.socket.get(), client.unsent.data(), client.unsent.size(), 0);
-    if (size < 0) return zen::later_or_fail("cannot send");
-    client.unsent.erase(0, static_cast<std::size_t>(size));
-    if (client.unsent.empty()) client.unsent.shrink_to_fit(); // there may be thousands of clients
+    if (size < 0 && zen::not_ready()) return;
+    if (size < 0) zen::fail("cannot send");
+    client.unsent = client.unsent.substr(static_cast<std::size_t>(size)); // frees what is not used
+    client.deadline = zen::Clock::now() + std::chrono::seconds(1);
 }
 
 struct Server {
     zen::Descriptor listener;
     bool echo, paused = false;
     Watcher watcher = {};
-    std::unordered_map<int, Client> clients = {};           // by descriptor
-    std::deque<std::pair<int, zen::Deadline>> hung_up = {}; // those to be closed, and when
+    std::unordered_map<int, Client> clients = {}; // by descriptor
+    std::set<int> refused = {};                   // those of them that are to leave
 
     void serve_forever() {
-        const sigset_t &mask = zen::block_signals(); // they are let in only by the wait
-        const timespec second = {1, 0};
+        if (!watcher.epoll) zen::fail("cannot epoll_create1");
+        zen::stop_on_signals();
+        fcntl(listener.get(), F_SETFL, O_NONBLOCK);
         watcher.watch(listener.get(), true, false);
         zen::Address own;
-        getsockname(listener.get(), own.get(), &own.size); // for port 0, the system has chosen one
-        zen::print("TCP server started at ", own);
-        while (!zen::stop_requested()) {
-            const bool idle = !paused && hung_up.empty();
-            watcher.wait(idle ? nullptr : &second, mask, [&](int descriptor, bool readable) {
+        getsockname(listener.get(), own.get(), &own.size); // with port 0, the system has chosen it
+        zen::say("TCP server started at ", own);
+        while (!zen::stopping) {
+            watcher.wait(paused || !refused.empty() ? 1 : -1, [&](int descriptor, bool readable) {
                 if (descriptor == listener.get()) accept_clients();
-                else if (!zen::stop_requested()) serve_client(descriptor, readable);
+                else if (!zen::stopping) serve_client(descriptor, readable);
             });
-            close_hung_up();
             if (paused) accept_clients(); // somebody may have left, or a second has passed
-            watcher.watch(listener.get(), !paused, false);
-        }
-    }
-
-    // Pauses when there is no descriptor or no memory left, as the listener stays ready then.
-    void accept_clients() {
-        for (int i = 0; i < backlog && !zen::stopping; ++i) {
-            zen::Address peer;
-            zen::Descriptor client(accept4(listener.get(), peer.get(), &peer.size, SOCK_NONBLOCK));
-            if (!client && (errno == EINTR || errno == ECONNABORTED)) continue;
-            const bool exhausted = client ? paused : errno != EAGAIN;
-            if (exhausted && !paused) zen::print("Cannot accept: ", std::strerror(errno));
-            paused = exhausted;
-            if (!client) return;
-            const int descriptor = client.get();
-            try {
-                zen::log("Connected by ", peer);
-                clients.emplace(descriptor, Client{std::move(client), zen::printable(peer)});
-                watcher.watch(descriptor, true, false);
-            } catch (const std::exception &error) {
-                zen::print("Connection with ", peer, " closed: ", error.what());
-                clients.erase(descriptor);
+            for (auto next = refused.begin(); next != refused.end();) {
+                const int descriptor = *next++; // close_client takes it out of the set
+                if (zen::Clock::now() >= clients.at(descriptor).deadline) close_client(descriptor);
             }
         }
     }
 
-    // Does what can be done for a client now, and watches it for what it waits for then.
+    void accept_clients() {
+        for (int i = 0; i < backlog; ++i) {
+            zen::Address peer;
+            zen::Descriptor client(accept(listener.get(), peer.get(), &peer.size));
+            paused = !client && zen::exhausted(paused);
+            if (!client) break;
+            const int descriptor = client.get();
+            try {
+                fcntl(descriptor, F_SETFL, O_NONBLOCK);
+                zen::log("Connected by ", peer);
+                clients.emplace(descriptor, Client{std::move(client), zen::printable(peer)});
+                watcher.watch(descriptor, true, false);
+            } catch (const std::exception &error) {
+                zen::say("Connection with ", peer, " closed: ", error.what());
+                clients.erase(descriptor);
+            }
+        }
+        watcher.watch(listener.get(), !paused, false); // it stays ready: the loop would not sleep
+    }
+
+    // Does what can be done for a client now, then decides what to wait for next.
     void serve_client(int descriptor, bool readable) {
         Client &client = clients.at(descriptor);
         try {
-            if (readable) on_readable(client, echo);
+            if (readable && !client.ended) on_readable(client, echo);
             if (!client.unsent.empty()) on_writable(client);
+            const bool writing = !client.unsent.empty();
+            const bool reading = !client.ended && client.unsent.size() <= unsent_limit;
+            if (client.refused) refused.insert(descriptor);
+            if (client.refused && !writing) shutdown(descriptor, SHUT_WR); // as hang_up in zens
+            if (reading || writing) return watcher.watch(descriptor, reading, writing);
         } catch (const std::exception &error) {
             zen::log("Error with ", client.name, ": ", error.what());
-            client.unsent.clear();
-            client.state = Client::leaving;
         }
-        const bool write = !client.unsent.empty();
-        // A close with bytes unread would reset the connection, and the reset could overtake the
-        // last answers: so send the end of file, and ignore for a second what still comes.
-        if (client.state == Client::refused && !write) {
-            shutdown(descriptor, SHUT_WR);
-            client.state = Client::hung_up;
-            hung_up.emplace_back(descriptor, zen::Deadline(1));
-        }
-        const bool read = client.state == Client::hung_up ||
-                          (client.state == Client::asking && client.unsent.size() <= unsent_limit);
-        watcher.watch(descriptor, read, write);
-        if (read || write) return;
-        zen::log("Connection with ", client.name, " closed");
+        close_client(descriptor);
+    }
+
+    void close_client(int descriptor) {
+        zen::log("Connection with ", clients.at(descriptor).name, " closed");
+        watcher.watch(descriptor, false, false); // before close: the next client may get its number
+        refused.erase(descriptor);
         clients.erase(descriptor);
     }
-
-    // Closes the connections whose clients have not done so a second after the end of file.
-    void close_hung_up() {
-        for (; !hung_up.empty() && hung_up.front().second.left() == 0; hung_up.pop_front()) {
-            const auto found = clients.find(hung_up.front().first);
-            if (found == clients.end() || found->second.state != Client::hung_up) continue;
-            found->second.state = Client::leaving;
-            serve_client(found->first, false);
-        }
-    }
 };
-
-// A socket that listens on the first address of the host that lets itself be bound.
-zen::Descriptor open_listener(const zen::Options &options) {
-    const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0));
-        if (!listener) continue;
-        // Connections of an earlier run may keep the port for a minute (TIME_WAIT): use it even so.
-        const int on = 1;
-        setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
-            listen(listener.get(), backlog) == 0)
-            return listener;
-    }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
-}
 
 int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         Server{open_listener(options), options.echo}.serve_forever();
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

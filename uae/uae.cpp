@@ -7,27 +7,28 @@
 // Simplified: bound to 0.0.0.0 or to ::, it answers from the address that the system chooses.
 // See also:   zuc (the client), uas (with select), uap (with poll), tae (over TCP).
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <sys/epoll.h>
 
 constexpr zen::Program program = {"uae", "Asynchronous UDP server of the Zen protocol (epoll).",
-                                  "+:ehq", "./uae/uae -e 127.0.0.1 8000"};
-constexpr int datagram_limit = 64; // datagrams taken before the next look for a signal
+                                  "eq", "./uae/uae -e 127.0.0.1 8000"};
+constexpr int datagram_limit = 64; // datagrams that are served before the next look for a signal
 
-// A socket bound to the first address of the host that lets itself be bound. It does not block: a
-// datagram that was reported may turn out damaged, and recvfrom would sleep for the next.
+// Binds to the first of the host's addresses that can be bound. Fails where the port is in use.
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM | SOCK_NONBLOCK, 0));
-        if (!server) continue;
-        if (bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+    int error = 0;
+    for (auto *info = addresses.get(); info && error != EADDRINUSE; info = info->ai_next) {
+        zen::Descriptor server(socket(info->ai_family, SOCK_DGRAM, 0));
+        if (server && bind(server.get(), info->ai_addr, info->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
-// Sends a datagram. One that the kernel has no room for is lost, as it may be on its way as well.
+// Sends a datagram. If the kernel has no room for it, it is lost, as it could be lost on the way.
 void send_back(int server, zen::Address &client, std::string_view bytes) {
     ssize_t sent = -1;
     do sent = sendto(server, bytes.data(), bytes.size(), 0, client.get(), client.size);
@@ -50,42 +51,47 @@ void answer_question(int server, zen::Address &client, std::string_view datagram
     }
 }
 
-// Receives and answers the datagrams that are there, up to a limit.
-void on_readable(int server, bool echo) {
-    char buffer[65'536]; // larger than any datagram
-    for (int i = 0; i < datagram_limit; ++i) {
-        zen::Address client;
-        const ssize_t size = recvfrom(server, buffer, sizeof buffer, 0, client.get(), &client.size);
-        if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-        if (size < 0) {
-            zen::print("Cannot receive: ", std::strerror(errno));
-            usleep(100'000); // whatever it is, do not fill the log with it
-            return;
-        }
-        const std::string_view datagram(buffer, static_cast<std::size_t>(size));
-        if (!echo) {
-            answer_question(server, client, datagram);
-        } else {
-            zen::log("Received from ", client, ": ", datagram);
-            send_back(server, client, datagram);
-        }
-    }
+// Sends a datagram back, but not to the server's own port, or it would echo to itself for ever.
+void echo(int server, zen::Address &client, std::string_view datagram, in_port_t own_port) {
+    zen::log("Received from ", client, ": ", datagram);
+    if (client.port() != own_port) send_back(server, client, datagram);
 }
 
-// Sleeps until datagrams have come and serves them, again and again, until a signal comes.
-void serve_forever(int server, bool echo) {
-    const sigset_t &mask = zen::block_signals(); // but while it waits, so that none is missed
+// Receives a datagram and answers it. False if there is none now.
+bool serve_datagram(int server, bool echoing, in_port_t own_port) {
+    char buffer[65'536]; // larger than any datagram
+    zen::Address client;
+    const ssize_t size = recvfrom(server, buffer, sizeof buffer, 0, client.get(), &client.size);
+    if (size < 0 && zen::not_ready()) return false;
+    if (size < 0) {
+        zen::say("Cannot receive: ", std::strerror(errno));
+        zen::pause_shortly(); // whatever it is, do not fill the log with it
+        return false;
+    }
+    const std::string_view datagram(buffer, static_cast<std::size_t>(size));
+    if (echoing) echo(server, client, datagram, own_port);
+    else answer_question(server, client, datagram);
+    return true;
+}
+
+// Serves datagrams until a signal comes.
+void serve_forever(int server, bool echoing) {
+    zen::stop_on_signals();
     zen::Address own;
-    getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
+    getsockname(server, own.get(), &own.size); // with port 0, the system has chosen the port
+    fcntl(server, F_SETFL, O_NONBLOCK); // where a datagram was damaged, recvfrom does not sleep
     const zen::Descriptor epoll(epoll_create1(0));
+    if (!epoll) zen::fail("cannot create an epoll instance (epoll_create1)");
     epoll_event event = {EPOLLIN, {}};
     if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, server, &event) < 0)
-        zen::fail("cannot watch the socket");
-    zen::print("UDP server started at ", own);
-    while (!zen::stop_requested()) {
+        zen::fail("cannot watch the socket (epoll_ctl)");
+    zen::say("UDP server started at ", own);
+    while (!zen::stopping) {
         epoll_event list[1];
-        if (epoll_pwait(epoll.get(), list, 1, -1, &mask) > 0) on_readable(server, echo);
-        else if (errno != EINTR) zen::fail("cannot wait");
+        const int count = epoll_wait(epoll.get(), list, 1, -1);
+        if (count < 0 && !zen::not_ready()) zen::fail("cannot wait (epoll_wait)");
+        for (int i = 0; count > 0 && i < datagram_limit; ++i)
+            if (!serve_datagram(server, echoing, own.port())) break;
     }
 }
 
@@ -94,9 +100,8 @@ int main(int argc, char *argv[]) {
     try {
         const zen::Descriptor server = open_socket(options);
         serve_forever(server.get(), options.echo);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

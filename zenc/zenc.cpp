@@ -6,28 +6,37 @@
 // Simplified: it prints what the server answers, right or wrong.
 // See also:   zens (the server), zuc (the same over UDP).
 
+#include "../program.h"
 #include "../zen.h"
 
-#include <poll.h>
-
 constexpr zen::Program program = {"zenc", "TCP client of the Zen protocol.",
-                                  "+:ht:", "./zenc/zenc localhost 8000"};
+                                  "t:", "./zenc/zenc localhost 8000"};
 
-// A socket connected to the first address of the host that takes the connection.
+// Whether the server at an address takes the connection; if not, errno tells why.
+bool connected(int server, const addrinfo &address) {
+    int failed = -1;
+    do failed = connect(server, address.ai_addr, address.ai_addrlen);
+    while (failed && zen::interrupted());
+    if (failed && (errno == EINPROGRESS || errno == EALREADY))
+        errno = ETIMEDOUT; // its limit has passed
+    return !failed;
+}
+
+// Connects to the first of the host's addresses that takes the connection.
 zen::Descriptor open_connection(const zen::Options &options, const std::string &name) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor server(socket(address->ai_family, SOCK_STREAM, 0));
-        if (!server) continue;
-        const timeval limit = {options.timeout, 0}; // of connect and of send; 0 = none
-        setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-        int failed = -1;
-        do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
-        while (failed && zen::interrupted());
-        if (!failed) return server;
-        if (errno == EINPROGRESS || errno == EALREADY) errno = ETIMEDOUT; // its limit has passed
+    int error = 0;
+    for (auto *info = addresses.get(); info; info = info->ai_next) {
+        zen::Descriptor server(socket(info->ai_family, SOCK_STREAM, 0));
+        const timeval limit = {options.timeout, 0}; // of each connect, send and recv; 0 = none
+        if (server &&
+            setsockopt(server.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
+            setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+            connected(server.get(), *info))
+            return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot connect to " + name);
+    zen::fail("cannot connect to " + name, error);
 }
 
 // Sends all of `bytes`, as one call of send may take only a part.
@@ -42,20 +51,18 @@ void send_all(int server, const std::string &name, std::string_view bytes) {
 // Receives an answer up to its full stop, however it was cut. What follows stays in `answers`.
 std::string receive_answer(int server, const std::string &name, zen::Messages &answers,
                            int timeout) {
-    const zen::Deadline deadline(timeout); // for all of it: the bytes may come one by one
+    const auto end = zen::Clock::now() + std::chrono::seconds(timeout);
     char buffer[1024];
     while (true) {
         if (const auto answer = answers.next()) return std::string(*answer);
         if (answers.too_long()) throw std::runtime_error("answer too long from " + name);
-        pollfd source = {server, POLLIN, 0};
-        const int ready = poll(&source, 1, deadline.left());
-        if (ready == 0) zen::fail("no answer from " + name, ETIMEDOUT);
-        if (ready < 0) continue; // interrupted
         const ssize_t size = recv(server, buffer, sizeof buffer, 0);
-        if (size > 0) answers.feed({buffer, static_cast<std::size_t>(size)});
-        else if (size == 0)
+        const bool late = timeout > 0 && zen::Clock::now() > end; // bytes may come one by one
+        if (size < 0 && zen::interrupted()) continue;
+        if (size < 0 || late) zen::fail("no answer from " + name, late ? ETIMEDOUT : errno);
+        if (size == 0)
             throw std::runtime_error("no complete answer from " + name + ": connection closed");
-        else if (!zen::interrupted()) zen::fail("no answer from " + name);
+        answers.feed({buffer, static_cast<std::size_t>(size)});
     }
 }
 
@@ -75,8 +82,7 @@ int main(int argc, char *argv[]) {
     try {
         const zen::Descriptor server = open_connection(options, name);
         ask_questions(server.get(), name, options.timeout);
-        return 0;
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

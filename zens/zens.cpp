@@ -2,30 +2,31 @@
 // only then accepts the next one.
 //
 // Run:        ./zens/zens            in one terminal (127.0.0.1, port 65432; -h tells the options)
-//             ./zenc/zenc            in another
-// Simplified: while one client is silent all others wait, until -t is over: the architecture.
+//             ./zenc/zenc            in others, as many as you like
+// Simplified: while one client is silent, all others wait, up to -t seconds. That is iterative.
 // See also:   zenc (the client), mzts (the same in a pool of threads), tas (in one, with select).
 
+#include "../program.h"
 #include "../zen.h"
 
 constexpr zen::Program program = {"zens", "Iterative TCP server of the Zen protocol.",
-                                  "+:hqt:", "./zens/zens -t 10 127.0.0.1 8000"};
+                                  "qt:", "./zens/zens -t 10 127.0.0.1 8000"};
 constexpr int backlog = 1024; // connections that the kernel keeps until they are accepted
 
-// A socket that listens on the first address of the host that lets itself be bound.
+// Listens on the first of the host's addresses that can be bound. Fails where the port is in use.
 zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
-        if (!listener) continue;
-        // Connections of an earlier run may keep the port for a minute (TIME_WAIT): use it even so.
-        const int on = 1;
-        setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
+    int error = 0;
+    for (auto *info = addresses.get(); info && error != EADDRINUSE; info = info->ai_next) {
+        zen::Descriptor listener(socket(info->ai_family, SOCK_STREAM, 0));
+        const int on = 1; // uses the port even where connections of an earlier run are in TIME_WAIT
+        if (listener && setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            bind(listener.get(), info->ai_addr, info->ai_addrlen) == 0 &&
             listen(listener.get(), backlog) == 0)
             return listener;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
 }
 
 // Sends all of `bytes`, as one call of send may take only a part.
@@ -37,8 +38,9 @@ void send_all(int client, std::string_view bytes) {
     }
 }
 
-// Answers the questions that are complete. False if there is one that has no answer.
-bool answer_questions(int client, const std::string &peer, zen::Messages &questions) {
+// Collects the answers to the complete questions, and logs them as if they were sent already. False
+// if a question is not in the table or is too long: then hang up.
+bool answer_questions(const std::string &peer, zen::Messages &questions, std::string &answers) {
     while (const auto question = questions.next()) {
         const std::string_view answer = zen::answer_to(*question);
         if (answer.empty()) {
@@ -46,7 +48,7 @@ bool answer_questions(int client, const std::string &peer, zen::Messages &questi
             return false;
         }
         zen::log("Received from ", peer, ": ", *question);
-        send_all(client, answer);
+        answers += answer;
         zen::log("Sent to ", peer, ": ", answer);
     }
     if (questions.too_long()) zen::log("Question too long from ", peer);
@@ -59,8 +61,12 @@ void hang_up(int client) {
     shutdown(client, SHUT_WR);
     const timeval second = {1, 0};
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-    char unread[1 << 18]; // at the most
-    recv(client, unread, sizeof unread, MSG_WAITALL);
+    const auto end = zen::Clock::now() + std::chrono::seconds(1);
+    char ignored[4096];
+    while (zen::Clock::now() < end) {
+        const ssize_t size = recv(client, ignored, sizeof ignored, 0);
+        if (size == 0 || (size < 0 && !zen::interrupted())) return;
+    }
 }
 
 // A conversation: as many questions as the client likes. Throws when the connection fails.
@@ -70,46 +76,48 @@ void converse(int client, const std::string &peer) {
     char buffer[4096];
     while (!zen::stopping) {
         const ssize_t size = recv(client, buffer, sizeof buffer, 0);
-        if (size == 0) break; // end of file: the client has no more questions
         if (size < 0 && zen::interrupted()) continue;
         if (size < 0) zen::fail("cannot receive");
+        if (size == 0) break; // end of file: the client has no more questions
         questions.feed({buffer, static_cast<std::size_t>(size)});
-        if (!answer_questions(client, peer, questions)) return hang_up(client);
+        // All answers go in one send. A second one would wait until the client's kernel has
+        // acknowledged the first, which may take 40 ms (Nagle's algorithm, delayed acknowledgement).
+        std::string answers;
+        const bool all_answered = answer_questions(peer, questions, answers);
+        send_all(client, answers);
+        if (!all_answered) return hang_up(client);
     }
-    if (!questions.rest().empty())
+    if (!questions.rest().empty() && !zen::stopping)
         zen::log("End of file in mid-question from ", peer, ": ", questions.rest());
 }
 
 // Serves one client. Whatever goes wrong with it ends here, and the server goes on.
-void serve_client(int client, const std::string &peer, int timeout) {
+void serve_client(int client, const zen::Address &peer, int timeout) {
     zen::log("Connected by ", peer);
-    const timeval limit = {timeout, 0}; // for a client that sends or reads nothing; 0 = none
+    const timeval limit = {timeout, 0}; // how long recv and send may wait for it; 0 = for ever
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     try {
-        converse(client, peer);
+        converse(client, zen::printable(peer));
     } catch (const std::exception &error) {
         zen::log("Error with ", peer, ": ", error.what());
     }
     zen::log("Connection with ", peer, " closed");
 }
 
-// Accepts and serves one client after the other, until a signal comes.
-void serve_forever(int listener, int timeout) {
+// Accepts one client after the other, until a signal comes.
+void serve_forever(int listener, const zen::Options &options) {
     zen::stop_on_signals();
     zen::Address own;
-    getsockname(listener, own.get(), &own.size); // for port 0, the system has chosen one
-    zen::print("TCP server started at ", own);
+    getsockname(listener, own.get(), &own.size); // with port 0, the system has chosen the port
+    zen::say("TCP server started at ", own);
     bool exhausted = false;
     while (!zen::stopping) {
-        zen::Address address;
-        zen::Descriptor client(accept(listener, address.get(), &address.size));
-        if (client) {
-            exhausted = false;
-            serve_client(client.get(), zen::printable(address), timeout);
-        } else {
-            zen::accept_failed(exhausted);
-        }
+        zen::Address peer;
+        zen::Descriptor client(accept(listener, peer.get(), &peer.size));
+        exhausted = !client && zen::exhausted(exhausted);
+        if (exhausted) zen::pause_shortly();
+        if (client) serve_client(client.get(), peer, options.timeout);
     }
 }
 
@@ -117,10 +125,9 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         const zen::Descriptor listener = open_listener(options);
-        serve_forever(listener.get(), options.timeout);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        serve_forever(listener.get(), options);
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -7,6 +7,7 @@
 // Simplified: it prints what the server answers, right or wrong.
 // See also:   zus (the server), zenc (the same over TCP).
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <list>
@@ -15,28 +16,27 @@
 #include <poll.h>
 
 constexpr zen::Program program = {"zuc", "UDP client of the Zen protocol.",
-                                  "+:ht:", "./zuc/zuc localhost 8000"};
+                                  "t:", "./zuc/zuc localhost 8000"};
 
-// A socket for each address of the host.
+// A socket for each of the host's addresses.
 std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::string &name) {
     std::list<zen::Descriptor> servers;
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
-        if (!server) continue;
+    int error = 0;
+    for (auto *info = addresses.get(); info; info = info->ai_next) {
+        zen::Descriptor server(socket(info->ai_family, SOCK_DGRAM, 0));
         // This sends nothing. It makes the kernel drop what comes from any other address, and
         // report when the host says that nobody has the port (ECONNREFUSED).
-        int failed = -1;
-        do failed = connect(server.get(), address->ai_addr, address->ai_addrlen);
-        while (failed && zen::interrupted());
-        if (!failed) servers.push_back(std::move(server));
+        if (server && connect(server.get(), info->ai_addr, info->ai_addrlen) == 0)
+            servers.push_back(std::move(server));
+        else error = zen::telling_error(error, errno);
     }
-    if (servers.empty()) zen::fail("cannot connect to " + name);
+    if (servers.empty()) zen::fail("cannot connect to " + name, error);
     return servers;
 }
 
-// Whether `answer` is one to `question`: it ends with a full stop and belongs to no other question,
-// neither by the table nor because it has come before. Such a one is late, or comes once more.
+// Whether `answer` is one to `question`: it ends with a full stop, is not the table's answer to
+// another question, and has not come before (then it is late, or a duplicate).
 bool is_answer(std::string_view answer, std::string_view question,
                const std::set<std::string> &earlier) {
     for (const zen::Exchange &other : zen::table)
@@ -44,25 +44,30 @@ bool is_answer(std::string_view answer, std::string_view question,
     return answer.ends_with('.') && !earlier.count(std::string(answer));
 }
 
-// Asks the first of `servers`, again each second, and returns the answer. One that is silent for a
-// second changes places with the others, one that is not there is left out. Throws after `timeout`.
+// The time until `end` as poll takes it: milliseconds, 0 when it has come.
+int milliseconds_until(zen::Clock::time_point end) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - zen::Clock::now());
+    return static_cast<int>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+}
+
+// Asks the first of `servers`, again each second, and returns the answer. A server that is silent for
+// a second changes places with the others, one that is not there is left out. Throws after `timeout`.
 std::string ask(std::list<zen::Descriptor> &servers, const std::string &name,
                 std::string_view question, const std::set<std::string> &earlier, int timeout) {
     int reason = ETIMEDOUT;
     char buffer[zen::max_message + 1]; // recv cuts what is longer: one byte more shows it
     for (int seconds = 0; timeout == 0 || seconds < timeout; ++seconds) {
-        send(servers.front().get(), question.data(), question.size(),
-             0); // if it fails: next second
+        send(servers.front().get(), question.data(), question.size(), 0); // or in the next second
         if (seconds == 0) zen::print("Sent: ", question);
-        const zen::Deadline second(1);
-        while (second.left() > 0) {
+        const auto second = zen::Clock::now() + std::chrono::seconds(1);
+        while (const int left = milliseconds_until(second)) {
             pollfd source = {servers.front().get(), POLLIN, 0};
-            if (poll(&source, 1, second.left()) <= 0) continue;
+            if (poll(&source, 1, left) <= 0) continue;
             const ssize_t size = recv(servers.front().get(), buffer, sizeof buffer, 0);
+            if (size > static_cast<ssize_t>(zen::max_message))
+                throw std::runtime_error("answer too long from " + name);
             if (size >= 0) {
                 const auto answer = zen::trim({buffer, static_cast<std::size_t>(size)});
-                if (answer.size() > zen::max_message)
-                    throw std::runtime_error("answer too long from " + name);
                 if (is_answer(answer, question, earlier)) return std::string(answer);
             } else if (errno == ECONNREFUSED) {
                 reason = ECONNREFUSED;
@@ -88,8 +93,7 @@ int main(int argc, char *argv[]) {
             zen::print("Received: ", answer);
             answers.insert(answer);
         }
-        return 0;
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

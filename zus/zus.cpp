@@ -6,23 +6,25 @@
 // Simplified: bound to 0.0.0.0 or to ::, it answers from the address that the system chooses.
 // See also:   zuc (the client), zens (the same over TCP), mzus (with threads), uas (with select).
 
+#include "../program.h"
 #include "../zen.h"
 
-constexpr zen::Program program = {"zus", "Iterative UDP server of the Zen protocol.", "+:hq",
+constexpr zen::Program program = {"zus", "Iterative UDP server of the Zen protocol.", "q",
                                   "./zus/zus 127.0.0.1 8000"};
 
-// A socket bound to the first address of the host that lets itself be bound.
+// Binds to the first of the host's addresses that can be bound. Fails where the port is in use.
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
-        zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
-        if (!server) continue;
-        if (bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+    int error = 0;
+    for (auto *info = addresses.get(); info && error != EADDRINUSE; info = info->ai_next) {
+        zen::Descriptor server(socket(info->ai_family, SOCK_DGRAM, 0));
+        if (server && bind(server.get(), info->ai_addr, info->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
-// Sends a datagram. One that the kernel has no room for is lost, as it may be on its way as well.
+// Sends a datagram. If the kernel has no room for it, it is lost, as it could be lost on the way.
 void send_back(int server, zen::Address &client, std::string_view bytes) {
     ssize_t sent = -1;
     do sent = sendto(server, bytes.data(), bytes.size(), 0, client.get(), client.size);
@@ -45,23 +47,28 @@ void answer_question(int server, zen::Address &client, std::string_view datagram
     }
 }
 
-// Receives and answers one datagram after the other, until a signal comes.
+// Receives a datagram and answers it. False if there is none now.
+bool serve_datagram(int server) {
+    char buffer[zen::max_message + 1]; // recvfrom cuts what is longer: one byte more shows it
+    zen::Address client;
+    const ssize_t size = recvfrom(server, buffer, sizeof buffer, 0, client.get(), &client.size);
+    if (size < 0 && zen::not_ready()) return false;
+    if (size < 0) {
+        zen::say("Cannot receive: ", std::strerror(errno));
+        zen::pause_shortly(); // whatever it is, do not fill the log with it
+        return false;
+    }
+    answer_question(server, client, {buffer, static_cast<std::size_t>(size)});
+    return true;
+}
+
+// Serves datagrams until a signal comes.
 void serve_forever(int server) {
     zen::stop_on_signals();
     zen::Address own;
-    getsockname(server, own.get(), &own.size); // for port 0, the system has chosen one
-    zen::print("UDP server started at ", own);
-    char buffer[zen::max_message + 1]; // recvfrom cuts what is longer: one byte more shows it
-    while (!zen::stopping) {
-        zen::Address client;
-        const ssize_t size = recvfrom(server, buffer, sizeof buffer, 0, client.get(), &client.size);
-        if (size >= 0) {
-            answer_question(server, client, {buffer, static_cast<std::size_t>(size)});
-        } else if (errno != EINTR) {
-            zen::print("Cannot receive: ", std::strerror(errno));
-            usleep(100'000); // whatever it is, do not fill the log with it
-        }
-    }
+    getsockname(server, own.get(), &own.size); // with port 0, the system has chosen the port
+    zen::say("UDP server started at ", own);
+    while (!zen::stopping) serve_datagram(server);
 }
 
 int main(int argc, char *argv[]) {
@@ -69,9 +76,8 @@ int main(int argc, char *argv[]) {
     try {
         const zen::Descriptor server = open_socket(options);
         serve_forever(server.get());
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }
