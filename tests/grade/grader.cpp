@@ -68,7 +68,7 @@ void copy_exercise(const Settings &settings, const std::string &exercise, const 
     const fs::path kit = settings.kit, from = fs::path(settings.from) / exercise;
     fs::create_directories(to / exercise);
     copy_source(kit / "Makefile", to / "Makefile");
-    for (const char *header : {"zen.h", "socketserver.h"})
+    for (const char *header : {"zen.h", "program.h", "socketserver.h"})
         if (!settings.own_headers || !copy_source(fs::path(settings.from) / header, to / header))
             copy_source(kit / header, to / header);
     copy_source(kit / exercise / "frames.h",

@@ -31,7 +31,7 @@ class Kit {
     /// Whether a file of the kit has `text` outside its comments.
     bool has_text(const std::string &text) const;
     /// Whether `name`, which may be "Class::member", stands as a word in a file of the kit, outside
-    /// its comments. With "zen::", it must be that of zen.h.
+    /// its comments. With "zen::", it must be that of zen.h or program.h.
     bool has_name(const std::string &name) const;
     /// Whether `file` defines a function, a class or a constant of that name.
     bool defines(const std::string &file, const std::string &name) const;
