@@ -14,7 +14,7 @@ endif
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
 SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
-TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/listener.cpp)
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/closing_line.cpp)
 BENCH := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %/bench.cpp %/yardstick_tcp.cpp %/yardstick_udp.cpp,\
          $(wildcard tests/bench/*.cpp)))
 YARDSTICKS := $(BUILD)/tests/bench/yardstick-tcp $(BUILD)/tests/bench/yardstick-udp
@@ -72,7 +72,7 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,process procfs programs servers sockets text)
 GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader plan place results sandbox)
 CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
-          $(patsubst %,$(BUILD)/tests/grade/%.o,listener plan place sandbox)
+          $(patsubst %,$(BUILD)/tests/grade/%.o,plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
 
 $(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)

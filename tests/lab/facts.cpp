@@ -1,5 +1,5 @@
 #include "facts.h"
-#include "kit.h"
+#include "inventory.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,7 +1,7 @@
 // The kit as the text speaks of it: its files, what they define, its programs and their options, the
 // targets of its Makefile. All is read from the current directory.
-#ifndef ZEN_LAB_KIT_H
-#define ZEN_LAB_KIT_H
+#ifndef ZEN_LAB_INVENTORY_H
+#define ZEN_LAB_INVENTORY_H
 
 #include <map>
 #include <set>

@@ -10,8 +10,8 @@
 // -s: only the sections whose chapter or title contains TEXT.
 #include "document.h"
 #include "facts.h"
+#include "isolation.h"
 #include "play.h"
-#include "sandbox.h"
 
 #include <algorithm>
 #include <chrono>

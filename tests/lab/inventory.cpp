@@ -1,4 +1,4 @@
-#include "kit.h"
+#include "inventory.h"
 
 #include <cstdio>
 #include <filesystem>
