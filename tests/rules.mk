@@ -70,9 +70,10 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 
 # ---- The grader: tests/grade/grader.h. `checks` has the checks, `grade` builds, runs and counts.
 GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,process procfs programs servers sockets text)
-GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader plan place results sandbox)
+GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader selection submission exercise jobs outcome \
+             plan place results sandbox)
 CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
-          $(patsubst %,$(BUILD)/tests/grade/%.o,plan place sandbox)
+          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
 
 $(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
