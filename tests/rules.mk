@@ -73,7 +73,7 @@ GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,process procfs programs
 GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader selection submission exercise jobs outcome \
              plan place results sandbox)
 CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
-          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine plan place sandbox)
+          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
 
 $(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
