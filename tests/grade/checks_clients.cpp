@@ -1,7 +1,5 @@
-// What the clients must do, against servers that the checks play themselves.
-#include "check.h"
-
-#include <sstream>
+// What zenc and zuc must do, and what all clients must, against servers that the checks play themselves.
+#include "checks_clients.h"
 
 using namespace grade;
 using test::Connection, test::Datagrams, test::Listener;
@@ -9,32 +7,7 @@ using test::Connection, test::Datagrams, test::Listener;
 namespace {
 
 constexpr auto zenc = only<"zenc">(), zuc = only<"zuc">();
-constexpr bool frames_may_not_fit(const Program &program) {
-    return program.name == "adc" || program.name == "afc"; // no command line is too long for abc
-}
-constexpr auto clients_with_short_frames = test::select<frames_may_not_fit>();
-using test::client_programs, test::framing_clients, test::tcp_clients;
-
-// The arguments of a client: it is to be more patient than this process, which may be starved.
-std::vector<std::string> at(const Endpoint &server,
-                            std::vector<std::string> options = {"-t", "30"}) {
-    options.insert(options.end(), {server.host, std::to_string(server.port)});
-    return options;
-}
-
-// The lines of the output that begin with `beginning`, in order.
-std::string lines(const Student &client, const std::string &beginning) {
-    std::istringstream text(client.standard_output());
-    std::string found;
-    for (std::string line; std::getline(text, line);)
-        if (line.rfind(beginning, 0) == 0) found += line + "\n";
-    return found;
-}
-
-void expect_status(Student &client, int status) {
-    if (const int found = client.exit_status(); found != status)
-        fail("it ended otherwise", "exit status " + std::to_string(status), client.status_text());
-}
+using test::client_programs, test::tcp_clients;
 
 void expect_failure(Student &client) {
     expect_status(client, 1);
@@ -77,24 +50,6 @@ Datagrams::Datagram next_question(Datagrams &server, std::size_t number) {
 }
 
 std::string answer(std::size_t number) { return std::string(test::zen[number].second); }
-
-// For framing, what a client sends unless told otherwise; the server sends the same back.
-const std::string &first_frame(const Program &program) {
-    return test::exchanges(program)[0].question;
-}
-
-// The conversation of a framing client: it must have sent that frame.
-void take_frame(Connection &server, const std::string &frame) {
-    const std::string received = server.receive(frame.size());
-    if (received != frame) fail("it sent another frame", test::shown(frame), test::shown(received));
-}
-
-std::string listen_by_nc(const Program &program) {
-    return "nc -l 127.0.0.1 " + std::string(program.port) + " | od -c";
-}
-std::string run(const Program &program, const std::string &options = {}) {
-    return "make " + program.file() + " && ./" + std::string(program.path) + options + "; echo $?";
-}
 
 // For a server that takes 6 seconds to answer, longer than a client is patient without -t.
 void try_late_answer(const Program &program, const std::string &server_by_hand) {
@@ -309,122 +264,6 @@ CHECK_OF_EACH(zuc, "waits as long as -t says", "[pts:1][needs:asks again]") {
     expect_patience(client);
     answer_datagrams(server, [](std::size_t, const Endpoint &) {}); // it has asked again
     expect_received(client);
-}
-
-// ---- The clients of framing/
-
-CHECK_OF_EACH(framing_clients, "sends its message as a frame", "[pts:2]") {
-    trying("A server takes what the client sends.",
-           "Make the whole frame, header, message and delimiter or padding, and send it with as "
-           "many calls as it takes.");
-    by_hand(listen_by_nc(program), run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
-    take_frame(server, first_frame(program));
-}
-
-CHECK_OF_EACH(framing_clients, "sends the message of -m",
-              "[pts:1][needs:sends its message as a frame]") {
-    trying("The client is started with -m 'Hello, Server?'.", "-m TEXT is the message to send.");
-    by_hand(listen_by_nc(program), run(program, " -m 'Hello, Server?'"));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-t", "30", "-m", "Hello, Server?"}));
-    Connection server = listener.accept();
-    std::string frame = first_frame(program);
-    frame[frame.find('!')] = '?';
-    take_frame(server, frame);
-}
-
-CHECK_OF_EACH(framing_clients, "prints the response",
-              "[pts:1][needs:sends its message as a frame]") {
-    trying("A server sends the frame back.",
-           "Print \"Received response: ...\" with the message alone, and return 0.");
-    by_hand("make " + std::string(program.name.substr(0, 2)) + "s && ./framing/" +
-                std::string(program.name.substr(0, 2)) + "s",
-            run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
-    take_frame(server, first_frame(program));
-    server.send(first_frame(program));
-    expect_status(client, 0);
-    const std::string found = lines(client, "Received response: ");
-    if (found != "Received response: Hello, Server!\n")
-        fail("it printed otherwise", "\"Received response: Hello, Server!\\n\"",
-             test::shown(found));
-}
-
-CHECK_OF_EACH(framing_clients, "prints what it has received",
-              "[pts:1][needs:prints the response]") {
-    trying(
-        "A server sends back another frame: of \"Hello, Client!\".",
-        "Print the message of the frame that has come, not the one that was sent. (Or refuse it.)");
-    const std::string response = program.name == "abc"
-                                     ? "printf '\\000\\000\\000\\016Hello, Client!'"
-                                 : program.name == "adc" ? "echo 'Hello, Client!'"
-                                                         : "printf '%-1024s' 'Hello, Client!'";
-    by_hand("(sleep 3; " + response + "; sleep 1) | nc -l 127.0.0.1 " + std::string(program.port),
-            run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
-    std::string frame = first_frame(program);
-    take_frame(server, frame);
-    server.send(frame.replace(frame.find("Server"), 6, "Client"));
-    client.exit_status();
-    if (const std::string found = lines(client, "Received response: ");
-        found.find("Server") != found.npos)
-        fail("it printed a response that has not come", "\"Received response: Hello, Client!\\n\"",
-             test::shown(found));
-}
-
-CHECK_OF_EACH(clients_with_short_frames, "takes the longest message that its frame can carry",
-              "[pts:1][needs:sends its message as a frame]") {
-    const std::size_t size = program.name == "adc" ? 65'535 : 1024;
-    trying("The client is started with a message of " + std::to_string(size) + " bytes.",
-           "A frame of adc may have 65,536 bytes, the newline included, and one of afc 1024.");
-    by_hand(listen_by_nc(program),
-            run(program, " -m \"$(printf '%" + std::to_string(size) + "s' x)\""));
-    Listener listener;
-    const std::string message(size, 'x');
-    Student client(program, at(listener.local(), {"-t", "30", "-m", message}));
-    Connection server = listener.accept();
-    take_frame(server, program.name == "adc" ? message + "\n" : message);
-}
-
-CHECK_OF_EACH(framing_clients, "takes the response in pieces",
-              "[pts:2][needs:prints the response]") {
-    trying("A server sends the frame back in pieces, each when the client has read the one before.",
-           "One recv need not return a whole frame: receive until it is complete.");
-    by_hand("(cut it with sleep, as in the chapter)", run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
-    take_frame(server, first_frame(program));
-    const std::string_view frame = first_frame(program);
-    for (std::size_t begin = 0; begin < frame.size(); begin += begin < 10 ? 1 : 300) {
-        server.send(frame.substr(begin, begin < 10 ? 1 : 300));
-        test::wait_until_read(server);
-    }
-    expect_status(client, 0);
-    require(lines(client, "Received response: ") == "Received response: Hello, Server!\n",
-            "it printed another response");
-}
-
-CHECK_OF_EACH(clients_with_short_frames, "refuses a message that its frame cannot carry",
-              "[pts:1][needs:sends its message as a frame]") {
-    const bool delimited = program.name == "adc";
-    trying(delimited ? "The client is started with a message that has a newline in it."
-                     : "The client is started with a message of 1025 bytes.",
-           "Such a message cannot be sent in one frame: a usage error, exit status 2, and nothing "
-           "is sent.");
-    by_hand("(none)",
-            run(program, delimited ? " -m 'Hello\nServer'" : " -m \"$(printf '%1025s' x)\""));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-m", delimited ? std::string("Hello\nServer")
-                                                                  : std::string(1025, 'x')}));
-    expect_status(client, 2);
 }
 
 // ---- What several of them have in common

@@ -13,9 +13,9 @@
 namespace grade {
 
 struct Settings {
-    std::string kit = ".";          ///< where Makefile, zen.h and socketserver.h are
+    std::string kit = ".";          ///< where Makefile, zen.h and the other headers are
     std::string from = ".";         ///< the submission
-    bool own_headers = false;       ///< take zen.h and socketserver.h of the submission
+    bool own_headers = false;       ///< take zen.h and so on of the submission
     std::vector<std::string> make;  ///< more arguments of make: "CXX=clang++", "SAN=address"
     std::string built;              ///< not empty: programs that are built already stand there
     std::vector<std::string> names; ///< of exercises, programs or checks; empty: all

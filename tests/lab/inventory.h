@@ -1,7 +1,7 @@
 // The kit as the text speaks of it: its files, what they define, its programs and their options, the
 // targets of its Makefile. All is read from the current directory.
-#ifndef ZEN_LAB_KIT_H
-#define ZEN_LAB_KIT_H
+#ifndef ZEN_LAB_INVENTORY_H
+#define ZEN_LAB_INVENTORY_H
 
 #include <map>
 #include <set>
@@ -31,7 +31,7 @@ class Kit {
     /// Whether a file of the kit has `text` outside its comments.
     bool has_text(const std::string &text) const;
     /// Whether `name`, which may be "Class::member", stands as a word in a file of the kit, outside
-    /// its comments. With "zen::", it must be that of zen.h.
+    /// its comments. With "zen::", it must be that of zen.h or program.h.
     bool has_name(const std::string &name) const;
     /// Whether `file` defines a function, a class or a constant of that name.
     bool defines(const std::string &file, const std::string &name) const;

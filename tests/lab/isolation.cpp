@@ -1,4 +1,4 @@
-#include "sandbox.h"
+#include "isolation.h"
 
 #include <cerrno>
 #include <csignal>

@@ -1,7 +1,7 @@
 // A place for a section: a copy of the kit, and, where the system lets us, a network and processes
 // of its own, so that several sections can use the same ports at the same time.
-#ifndef ZEN_LAB_SANDBOX_H
-#define ZEN_LAB_SANDBOX_H
+#ifndef ZEN_LAB_ISOLATION_H
+#define ZEN_LAB_ISOLATION_H
 
 #include <functional>
 #include <string>

@@ -1,4 +1,4 @@
-// make check-lab: does what LAB.md and README.md say, section by section, in terminals of its own,
+// make check-lab: does what LAB.md and the README.md files say, section by section, in terminals of its own,
 // and compares what these show with what is printed there. And checks what the text says: that what
 // it names exists. Ends with one line, "N passed, N failed"; status 1 if something failed.
 //
@@ -10,8 +10,8 @@
 // -s: only the sections whose chapter or title contains TEXT.
 #include "document.h"
 #include "facts.h"
+#include "isolation.h"
 #include "play.h"
-#include "sandbox.h"
 
 #include <algorithm>
 #include <chrono>
@@ -242,7 +242,7 @@ int main(int argc, char *argv[]) {
         else return 2;
     }
     std::vector<std::string> names(argv + optind, argv + argc);
-    if (names.empty()) names = {"LAB.md", "README.md"};
+    if (names.empty()) names = {"LAB.md", "README.md", "tests/README.md"};
     try {
         manner.isolated = manner.isolated && can_isolate();
         return check(names, only, manner);

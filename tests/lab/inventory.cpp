@@ -1,4 +1,4 @@
-#include "kit.h"
+#include "inventory.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -21,6 +21,9 @@ std::string read_code(const fs::path &path) {
         code += line.substr(0, line.find("//")) + "\n";
     return code;
 }
+
+// The headers that every program includes, itself or by another one. Their namespace is zen.
+bool is_of_all(const std::string &file) { return file == "zen.h" || file == "program.h"; }
 
 bool is_source(const fs::path &path) {
     return path.extension() == ".cpp" || path.extension() == ".h";
@@ -99,7 +102,7 @@ bool Kit::has_text(const std::string &program, const std::string &text) const {
     if (code.find(text) != code.npos) return true;
     for (const auto &[file, header] : code_) {
         const std::string name = file.substr(file.rfind('/') + 1);
-        if (name.find(".h") != name.npos && (file == "zen.h" || code.find(name) != code.npos) &&
+        if (name.find(".h") != name.npos && (is_of_all(file) || code.find(name) != code.npos) &&
             header.find(text) != header.npos)
             return true;
     }
@@ -117,7 +120,7 @@ bool Kit::has_name(const std::string &name) const {
     const std::string scope = colons == name.npos ? "" : name.substr(0, colons);
     const std::string member = colons == name.npos ? name : name.substr(colons + 2);
     for (const auto &[file, code] : code_) {
-        if (scope == "zen" && file != "zen.h") continue;
+        if (scope == "zen" && !is_of_all(file)) continue;
         if (scope == "socketserver" && file != "socketserver.h") continue;
         if (!scope.empty() && scope != "std" && !contains_word(code, scope)) continue;
         if (contains_word(code, member)) return true;

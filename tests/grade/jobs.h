@@ -1,0 +1,36 @@
+// What the grader runs at the moment: builds and checks, and what they may use.
+#ifndef ZEN_TESTS_GRADE_JOBS_H
+#define ZEN_TESTS_GRADE_JOBS_H
+
+#include "../support/process.h"
+#include "exercise.h"
+#include "results.h"
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace grade {
+
+inline constexpr std::chrono::seconds build_limit{120}, check_limit{60}, exercise_limit{240};
+
+struct Job {
+    using Clock = std::chrono::steady_clock;
+
+    std::unique_ptr<test::Process> process = {}; ///< null: nothing runs in this place
+    Exercise *exercise = nullptr;
+    Result *result = nullptr; ///< of a check; null: it builds
+    Clock::time_point start = {}, deadline = {};
+    std::filesystem::path scratch =
+        {};                     ///< of a check: the directory in which its programs may write
+    std::string ended_for = {}; ///< why the grader has ended it; empty: it has not
+};
+
+/// Ends those that take too long, too much memory or too much of the disk.
+void end_what_exceeds(std::vector<Job> &jobs);
+
+} // namespace grade
+
+#endif

@@ -1,0 +1,83 @@
+// The programs under test: Student and Server of check.h.
+#include "check.h"
+
+#include "place.h"
+#include "story.h"
+
+#include <sys/wait.h>
+
+namespace grade {
+
+static std::string typed(const Program &program, const std::vector<std::string> &arguments) {
+    std::string text = "./" + std::string(program.path);
+    for (const std::string &argument : arguments) text += " " + argument;
+    return text;
+}
+
+static std::vector<std::string> with_option(const Program &program,
+                                            std::vector<std::string> arguments) {
+    if (!program.option.empty()) arguments.insert(arguments.begin(), std::string(program.option));
+    return arguments;
+}
+
+static std::vector<std::string> student_command(const Program &program,
+                                                std::vector<std::string> arguments, Limits limits) {
+    if (test::sanitized) limits.address_space = 0;
+    arguments = with_option(program, std::move(arguments));
+    arguments.insert(arguments.begin(), place.programs + "/" + std::string(program.path));
+    return sandboxed(arguments, place.scratch, place.user, limits);
+}
+
+Student::Student(const Program &program, std::vector<std::string> arguments, const Limits &limits)
+    : Process(student_command(program, arguments, limits),
+              typed(program, with_option(program, arguments))) {
+    story.student = this;
+}
+
+Student::~Student() {
+    if (story.student == this) story.student = nullptr;
+}
+
+int Student::exit_status(Milliseconds limit) {
+    const auto status = wait_exit(limit);
+    if (!status) fail("the program has not ended after " + std::to_string(limit.count()) + " ms");
+    return WIFEXITED(*status) ? WEXITSTATUS(*status) : 128 + WTERMSIG(*status);
+}
+
+static std::vector<std::string> server_arguments(std::vector<std::string> options,
+                                                 const std::string &host, std::uint16_t port) {
+    options.insert(options.end(), {host, std::to_string(port)});
+    return options;
+}
+
+Server::Server(const Program &program, const std::vector<std::string> &options,
+               const std::string &host, const Limits &limits, std::uint16_t port)
+    : Student(program, server_arguments(options, host, port), limits), program_(program) {
+    story.options.clear();
+    for (const std::string &option : with_option(program, options)) story.options += " " + option;
+    address_.host = host;
+    const auto reached = [&] {
+        {
+            const LookAs as_it = eyes();
+            address_.port = test::bound_port(pid());
+        }
+        // Where the system does not tell, the ready line has to.
+        if (address_.port == 0 && !ready_line_ && (ready_line_ = next_line(Milliseconds(0))) &&
+            !machine_lets_look())
+            address_.port = Endpoint::parse(ready_line_->substr(ready_line_->rfind(' ') + 1)).port;
+        return address_.port != 0 || wait_exit(Milliseconds(0));
+    };
+    test::eventually(reached);
+    if (address_.port == 0)
+        fail(wait_exit(Milliseconds(0)) ? "the server ended before it could be reached"
+                                        : "the server has bound no port after 10 seconds");
+}
+
+std::optional<std::string> Server::ready_line(Milliseconds limit) {
+    if (!ready_line_) ready_line_ = next_line(limit);
+    return ready_line_;
+}
+
+LookAs Server::eyes() const { return LookAs(place.user); }
+
+} // namespace grade

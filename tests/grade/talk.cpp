@@ -1,0 +1,207 @@
+// The clients that a check is written with: Talk and Ask of check.h.
+#include "check.h"
+
+#include "story.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <poll.h>
+
+namespace grade {
+
+std::string question(std::size_t number) { return std::string(test::zen[number].first); }
+std::string letter(std::size_t number) {
+    return std::string(test::zen[number].second.substr(0, 1));
+}
+
+std::string answers_in(std::string_view bytes) {
+    std::string lower(bytes), letters;
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (std::size_t i = 0; i < lower.size(); ++i)
+        for (const char *word : {"ugly", "implicit", "complex"})
+            if (lower.compare(i, std::string_view(word).size(), word) == 0)
+                letters += static_cast<char>(std::toupper(word[0]));
+    return letters;
+}
+
+// "UI": how the answers look that these letters stand for.
+static std::string answers_of(const std::string &letters) {
+    std::string bytes;
+    for (const char c : letters)
+        for (const auto &[asked, answer] : test::zen)
+            if (answer[0] == c) bytes += answer;
+    return bytes;
+}
+
+// A check may wait often, and each time not too long: before it is ended for that, it says where.
+static void require_time() {
+    static const auto start = std::chrono::steady_clock::now();
+    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(40))
+        fail("after 40 seconds the check has not come to its end: the server is far too slow");
+}
+
+// With a small receive buffer goes a small segment: the system sizes the server's send buffer by it,
+// so that a client that does not read is soon felt.
+static test::Connection connect(const Endpoint &server, int receive_buffer) {
+    require_time();
+    try {
+        return test::Connection(server, receive_buffer, receive_buffer > 0 ? 536 : 0);
+    } catch (const std::exception &error) {
+        fail(error.what());
+    }
+}
+
+Talk::Talk(const Server &server, int receive_buffer)
+    : connection_(connect(server.address(), receive_buffer)), first_(!story.talked) {
+    story.talked = true;
+}
+
+// What the first client does is what the recipe shows.
+static void note_sent(bool first, const std::string &all, std::string_view piece, bool in_pieces) {
+    story.sent = test::shown(all);
+    if (!first || story.has_recipe || all.size() > 400) return;
+    std::string &command = story.second_terminal;
+    const std::string end = "; sleep 2) | nc -N 127.0.0.1 " + std::string(story.program->port);
+    if (const auto at = command.rfind("; sleep 2)"); at != command.npos) command.erase(at);
+    if (command.empty()) command = "(";
+    else command += "; sleep 1; ";
+    if (in_pieces && piece.size() > 1)
+        command += printf_command(piece.substr(0, piece.size() / 2)) + "; sleep 1; " +
+                   printf_command(piece.substr(piece.size() / 2));
+    else command += printf_command(piece);
+    command += end;
+}
+
+void Talk::send(std::string_view bytes) {
+    sent_ += bytes;
+    note_sent(first_, sent_, bytes, false);
+    connection_.send(bytes);
+}
+
+void Talk::send_in_pieces(std::string_view bytes, std::size_t size) {
+    sent_ += bytes;
+    note_sent(first_, sent_, bytes, true);
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(size, bytes.size()))) {
+        connection_.send(bytes.substr(0, size));
+        if (!test::wait_until_read(connection_)) fail_with("the server reads no more", "");
+    }
+}
+
+std::size_t Talk::send_without_reading(std::string_view bytes) {
+    std::size_t taken = 0;
+    pollfd writable = {connection_.get(), POLLOUT, 0};
+    while (taken < bytes.size() && poll(&writable, 1, 1000) > 0) {
+        const ssize_t count =
+            ::send(connection_.get(), bytes.data() + taken, bytes.size() - taken, MSG_NOSIGNAL);
+        if (count < 0 && errno != EAGAIN && errno != EINTR) break;
+        if (count > 0) taken += static_cast<std::size_t>(count);
+    }
+    sent_ += bytes.substr(0, taken);
+    story.sent = test::shown(sent_);
+    test::wait_until_read_or_stuck(connection_); // the system may have taken more than the server
+    return taken;
+}
+
+std::string Talk::converse_late(std::string_view bytes) {
+    const std::size_t taken = send_without_reading(bytes);
+    sent_ += bytes.substr(taken);
+    story.sent = test::shown(sent_);
+    return connection_.exchange(bytes.substr(taken), 3 * patience);
+}
+
+void Talk::finish() { connection_.shut_down_sending(); }
+
+void Talk::fail_with(const std::string &what, std::string_view expected, const std::string &then) {
+    story.sent = test::shown(sent_);
+    fail(what, test::shown(expected) + then,
+         test::shown(received_) + (connection_.was_reset() ? ", then the connection was reset"
+                                   : connection_.ended()   ? ", then the end of file"
+                                                           : ""));
+}
+
+void Talk::receive_until(const std::function<bool()> &enough, Milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!enough() && !connection_.ended() && !connection_.was_reset()) {
+        const auto left =
+            std::chrono::ceil<Milliseconds>(deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) break;
+        received_ += connection_.receive(1, left); // what comes first,
+        received_ +=
+            connection_.receive(std::size_t{1} << 20, Milliseconds(0)); // and all that is there
+    }
+}
+
+bool Talk::gets(const std::string &letters, Milliseconds limit) {
+    require_time();
+    answers_ += letters;
+    receive_until([&] { return answers_in(received_).size() >= answers_.size(); }, limit);
+    return answers_in(received_) == answers_;
+}
+
+void Talk::expect(const std::string &letters, const std::string &otherwise) {
+    if (!gets(letters, patience)) fail_with(otherwise, answers_of(answers_));
+}
+
+void Talk::expect_any() {
+    receive_until([&] { return !received_.empty(); }, patience);
+    if (received_.empty()) fail_with("no answer came", test::zen[0].second);
+}
+
+bool Talk::ends(Milliseconds limit) {
+    receive_until([] { return false; }, limit);
+    return connection_.ended() || connection_.was_reset();
+}
+
+void Talk::expect_bytes(std::string_view bytes, const std::string &otherwise) {
+    receive_until([&] { return received_.size() >= bytes.size(); }, patience);
+    receive_until([] { return false; }, Milliseconds(50)); // nothing may follow
+    if (received_ != bytes) fail_with(otherwise, bytes);
+}
+
+void Talk::expect_end(const std::string &otherwise) {
+    if (!ends(patience)) fail_with(otherwise, answers_of(answers_), ", then the end of file");
+}
+
+void Talk::expect_nothing_but_end() {
+    if (!ends(patience) || answers_in(received_) != answers_ ||
+        (answers_.empty() && !received_.empty()))
+        fail_with("an answer came, or the connection is still open", answers_of(answers_),
+                  ", then the end of file");
+}
+
+std::vector<std::string> few_workers(const Program &program) {
+    return program.has('w') ? std::vector<std::string>{"-w", "2"} : std::vector<std::string>{};
+}
+
+Ask::Ask(const Server &server) : server_(server.address()), socket_(server.address().host) {
+    story.talked = true;
+}
+
+void Ask::send(std::string_view datagram) {
+    sent_ = datagram;
+    story.sent = test::shown(datagram);
+    if (story.second_terminal.empty() && datagram.size() <= 400)
+        story.second_terminal = printf_command(datagram) + " | nc -u -w 2 127.0.0.1 " +
+                                std::string(story.program->port);
+    socket_.send_to(server_, datagram);
+}
+
+test::Datagrams::Datagram Ask::receive(Milliseconds limit) { return socket_.receive(limit); }
+
+void Ask::expect(const std::string &letter) {
+    const auto datagram = socket_.receive();
+    if (!datagram.arrived) fail("no answer came", test::shown(answers_of(letter)), "nothing");
+    if (answers_in(datagram.bytes) != letter)
+        fail("another answer came", test::shown(answers_of(letter)), test::shown(datagram.bytes));
+}
+
+void Ask::expect_bytes(std::string_view bytes) {
+    const auto datagram = socket_.receive();
+    if (!datagram.arrived) fail("no answer came", test::shown(bytes), "nothing");
+    if (datagram.bytes != bytes)
+        fail("other bytes came", test::shown(bytes), test::shown(datagram.bytes));
+}
+
+} // namespace grade

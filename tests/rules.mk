@@ -1,0 +1,160 @@
+# The rules of what is tested, graded, measured and looked at, for the Makefile, which includes this
+# file and has the lists of the programs and the flags.
+NAMES := $(ZEN) $(FRAMING)
+EXERCISES := $(ZEN) framing
+MEASURED := $(TCP_SERVERS) $(UDP_SERVERS)
+
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL: # make -j clean all: one after the other
+endif
+
+.PHONY: demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader \
+        $(NAMES:%=test-%) test-framing $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%) $(NAMES:%=lint-%)
+
+# ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
+LAB := $(BUILD)/tests/lab/check
+SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/closing_line.cpp)
+BENCH := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %/bench.cpp %/yardstick_tcp.cpp %/yardstick_udp.cpp,\
+         $(wildcard tests/bench/*.cpp)))
+YARDSTICKS := $(BUILD)/tests/bench/yardstick-tcp $(BUILD)/tests/bench/yardstick-udp
+has_library = $(findstring /,$(shell $(CXX) -print-file-name=lib$(1).a))
+CATCH = $(if $(call has_library,Catch2Main),-lCatch2Main -lCatch2,$(if \
+          $(call has_library,Catch2WithMain),-lCatch2WithMain,-DCATCH_CONFIG_MAIN -x c++ tests/catch.h))
+
+$(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,plan results)
+	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+
+$(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
+	$(CXX) $(FLAGS) -o $@ $^
+
+$(BUILD)/tests/soak: $(patsubst %,$(BUILD)/tests/%.o,soak $(addprefix support/,process procfs programs servers sockets))
+	$(CXX) $(FLAGS) -o $@ $^
+
+# ---- The benchmark: tests/bench/. What measures is compiled like what is measured.
+$(BUILD)/tests/bench/%.o: tests/bench/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(YARDSTICKS): $(BUILD)/tests/bench/yardstick-%: $(BUILD)/tests/bench/yardstick_%.o
+	$(CXX) $(FLAGS) -o $@ $<
+
+$(BUILD)/tests/bench/bench: $(BUILD)/tests/bench/bench.o $(BENCH) $(filter-out %/kit.o,$(SUPPORT))
+	$(CXX) $(FLAGS) -o $@ $^
+
+# ---- The handout: what it prints is what happens
+$(LAB): $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/lab/*.cpp))
+	$(CXX) $(FLAGS) -o $@ $^
+
+check-lab: $(LAB) $(PROGRAMS)
+	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' $< $(if $(NEWCOMER),-n) $(if $(ONLY),-s '$(ONLY)')
+
+# ---- Fuzzing: tests/fuzz/fuzz.h says how. A target is built by its own name in two ways.
+FUZZ := messages printable prefixed delimited padded tas tap tae
+fuzz_source = tests/fuzz/$(if $(filter prefixed delimited padded,$1),frames,$(if \
+                $(filter tas tap tae,$1),connection,$1)).cpp
+fuzz_flags = -DFRAMING=$1 -DSOURCE='"../../$1/$1.cpp"'
+TIME ?= 60
+
+.SECONDEXPANSION:
+$(BUILD)/tests/replay-%: $$(call fuzz_source,%) tests/fuzz/replay.cpp $(BUILD)/flags
+	$(CXX) $(FLAGS) -O0 $(call fuzz_flags,$*) -MMD -MP -MF $@.d -o $@ $(filter %.cpp,$^)
+
+$(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
+	@mkdir -p $(@D)
+	clang++ $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(call fuzz_flags,$*) -o $@ $<
+
+# ---- The grader: tests/grade/grader.h. `checks` has the checks, `grade` builds, runs and counts.
+GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,process procfs programs servers sockets text)
+GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader selection submission exercise jobs outcome \
+             plan place results sandbox)
+CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
+          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
+GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
+
+$(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -o $@ $^
+
+# Not to be read, only to be run: so no process of the same user can look into it or write to it.
+$(BUILD)/tests/grade/run/checks: $(CHECKS) $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+	@chmod 0111 $@
+
+$(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o,$(GRADE)) $(BUILD)/tests/grade/grader_test.o $(GRADE_SUPPORT)
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -o $@ $^
+
+FROM ?= .
+GRADE_COMMAND = $< $(if $(SAN),-m SAN=$(SAN)) $(if $(filter-out g++ c++,$(CXX)),-m CXX=$(CXX)) $(GRADEFLAGS)
+grade: $(GRADER)
+	@$(GRADE_COMMAND) -f '$(FROM)' -o $(BUILD)/grade
+
+$(EXERCISES:%=grade-%): grade-%: $(GRADER)
+	@$(GRADE_COMMAND) -f '$(FROM)' $*
+
+grade-class: $(GRADER)
+	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades
+
+# What Gradescope takes as an autograder, when these files are zipped: the kit, and two scripts.
+AUTOGRADER := $(BUILD)/gradescope
+gradescope:
+	@rm -rf $(AUTOGRADER) && mkdir -p $(AUTOGRADER)/kit/framing
+	@cp tests/grade/gradescope/* $(AUTOGRADER)
+	@cp Makefile $(wildcard *.h) $(AUTOGRADER)/kit && cp framing/frames.h $(AUTOGRADER)/kit/framing
+	@mkdir $(AUTOGRADER)/kit/tests && cp -R tests/rules.mk tests/catch.h tests/support tests/grade $(AUTOGRADER)/kit/tests
+	@echo "Zip the files in $(AUTOGRADER):  cd $(AUTOGRADER) && zip -qr ../autograder.zip ."
+
+grader: $(GRADER)
+
+# Grades the grader by wrong and by right programs; ONLY=tas- checks those with that in their name.
+check-grader: $(BUILD)/tests/grade/run/check-grader $(GRADER) $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< $(if $(SAN),SAN=$(SAN)) $(ONLY)
+
+# With a sanitizer the transcripts would differ: more threads, more memory, other system calls.
+# What builds programs, as the grader does, is not tested with one either: they would be built without.
+test: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/replay-%) $(if $(SAN),,$(GRADER) $(LAB))
+	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' ZEN_KIT=$(KIT) EXCEPT=$(if $(SAN),'~[grade]') \
+	    sh tests/all.sh $< $(if $(SAN),,$(LAB))
+
+$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
+	ZEN_KIT=$(KIT) $< '[$*]'
+
+faults: $(BUILD)/tests/run $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< '[faults]'
+
+# New cases go to build/corpus/, those that break something to build/.
+fuzz: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
+	@for target in $(FUZZ); do echo "== $$target"; mkdir -p $(BUILD)/corpus/$$target; \
+	    ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tests/fuzz-$$target -max_total_time=$(TIME) -max_len=1000 \
+	    -verbosity=0 -print_final_stats=1 -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$target tests/corpus/$$target || exit 1; done
+
+SERVER ?= tae
+soak: $(BUILD)/tests/soak $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< '$(SERVER)' $(TIME) $(SEED)
+
+bench: $(BUILD)/tests/bench/bench $(YARDSTICKS) $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $< $(if $(QUICK),-q) $(BUILD)
+
+$(MEASURED:%=bench-%): bench-%: $(BUILD)/tests/bench/bench $(YARDSTICKS) $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $< $(if $(QUICK),-q) $(BUILD) $*
+
+demo: $(BUILD)/tests/demo $(PROGRAMS)
+	@ZEN_KIT=$(KIT) $<
+
+# What g++ 12's analyzer, made for C, says of C++ strings, of new and of what they initialize is wrong.
+ANALYZE := g++ $(FLAGS) -O1 -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-possible-null-dereference \
+           -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
+lint: $(NAMES:%=lint-%)
+$(NAMES:%=lint-%): lint-%: FORCE
+	@echo "== $*"
+	@cppcheck --std=c++20 --enable=warning,performance,portability --error-exitcode=1 -q $(filter %/$*,$(FILES)).cpp
+	@clang-tidy --quiet $(filter %/$*,$(FILES)).cpp -- -std=c++20 -pthread 2>/dev/null
+	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
+
+-include $(wildcard $(foreach part,. bench grade lab support,$(BUILD)/tests/$(part)/*.d))
