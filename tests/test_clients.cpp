@@ -149,7 +149,7 @@ TEST_OF_EACH(tcp_clients, "says that the time is over also when it was stopped m
              "[time limit][signals]") {
     Listener listener("127.0.0.1", 0);
     Connection takes_the_place(listener.local());
-    Client client(program, listener.local(), {"-t", "1"});
+    Client client(program, listener.local(), {"-t", "3"});
     CHECK(eventually([&] { return sleeping_in(client.pid()) == SYS_connect; }));
     stop_and_continue(client.pid());
     check_fails(client, std::string(program.name) + ": cannot connect to " +

@@ -271,7 +271,7 @@ TEST_OF_EACH(udp_event_loops, "stops on a signal while datagrams keep coming", "
                       return other.receive(Milliseconds(100)).bytes == answer;
                   }));
     server.signal(SIGTERM);
-    CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+    CHECK_PROGRAM(server, server.wait_exit(stop_limit).has_value());
 }
 
 // The number of calls of each system call, from the table that strace -c writes.

@@ -221,14 +221,14 @@ TEST_OF_EACH(framing_clients, "takes a response however it is cut", "[stream][fa
 
 TEST_OF_EACH(framing_clients, "waits for a response that is slow, not silent", "[time limit]") {
     Listener listener;
-    Client client(program, listener.local(), {"-t", "1"});
+    Client client(program, listener.local(), {"-t", "2"});
     Connection server = listener.accept();
     const std::string frame = frame_of(program, "Hello, Client!");
-    for (std::size_t i = 0; i < 7; ++i) { // 1.75 s
+    for (std::size_t i = 0; i < 9; ++i) { // 2.25 s
         CHECK_PROGRAM(client, server.send({&frame[i], 1}));
         CHECK_PROGRAM(client, !client.wait_exit(Milliseconds(250)));
     }
-    CHECK_PROGRAM(client, server.send(frame.substr(7)));
+    CHECK_PROGRAM(client, server.send(frame.substr(9)));
     check_succeeds(client, "Received response: Hello, Client!\n");
 }
 

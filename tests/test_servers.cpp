@@ -164,7 +164,7 @@ TEST_OF_EACH(tcp_servers, "stops on a signal while a client does not stop asking
     };
     for (int i = 0; i < 100; ++i) ask();
     server.signal(SIGTERM);
-    const auto end = std::chrono::steady_clock::now() + Milliseconds(1500);
+    const auto end = std::chrono::steady_clock::now() + stop_limit;
     while (std::chrono::steady_clock::now() < end && !server.wait_exit(Milliseconds(0))) ask();
     CHECK_PROGRAM(server, server.wait_exit(Milliseconds(0)).has_value());
 }
@@ -237,7 +237,7 @@ TEST_OF_EACH(servers, "stops on a signal while nobody reads its log", "[output][
     CHECK(eventually([&] { return log.is_full(); }));
     for (int i = 0; i < 100; ++i) ask(); // now a line must wait for room
     server.signal(SIGTERM);
-    CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+    CHECK_PROGRAM(server, server.wait_exit(stop_limit).has_value());
 }
 
 // What a server logs a long line for: escaped, it is four times as long.
@@ -267,7 +267,7 @@ TEST_OF_EACH(tcp_servers, "stops on a signal when a long line fills its log", "[
     CHECK_PROGRAM(server, client.send(repeat(long_line(program), 3)));
     CHECK(eventually([&] { return log.is_full(); }));
     server.signal(SIGTERM);
-    CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+    CHECK_PROGRAM(server, server.wait_exit(stop_limit).has_value());
 }
 
 TEST_OF_EACH(servers, "stops on a signal while nobody reads its terminal", "[output][stop]") {
@@ -283,7 +283,7 @@ TEST_OF_EACH(servers, "stops on a signal while nobody reads its terminal", "[out
             if (client.receive(answer.size(), Milliseconds(100)) != answer) break;
         }
         server.signal(SIGTERM);
-        CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+        CHECK_PROGRAM(server, server.wait_exit(stop_limit).has_value());
     } else {
         Datagrams client;
         for (int i = 0; i < 10'000; ++i) {
@@ -291,7 +291,7 @@ TEST_OF_EACH(servers, "stops on a signal while nobody reads its terminal", "[out
             if (!client.receive(Milliseconds(100)).arrived) break;
         }
         server.signal(SIGTERM);
-        CHECK_PROGRAM(server, server.wait_exit(Milliseconds(1500)).has_value());
+        CHECK_PROGRAM(server, server.wait_exit(stop_limit).has_value());
     }
 }
 

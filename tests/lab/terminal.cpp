@@ -49,18 +49,23 @@ namespace {
     _exit(127);
 }
 
-// A process as /proc/PID/stat tells: its state and its session; empty if it has gone.
+// A process as /proc/PID/stat tells: its state and its session, and in ticks the processor time of
+// itself and of the children it has waited for; empty if it has gone.
 struct Process {
     std::string state, session;
+    long ticks = 0;
 };
 Process read_process(const std::filesystem::path &directory) {
     std::ifstream stat(directory / "stat");
-    std::string text, parent, group;
+    std::string text, ignored;
     std::getline(stat, text);
     Process process;
-    if (const std::size_t name_end = text.rfind(')'); name_end != text.npos)
-        std::istringstream(text.substr(name_end + 1)) >> process.state >> parent >> group >>
-            process.session;
+    if (const std::size_t name_end = text.rfind(')'); name_end != text.npos) {
+        std::istringstream fields(text.substr(name_end + 1));
+        fields >> process.state >> ignored >> ignored >> process.session;
+        for (int i = 7; i <= 13; ++i) fields >> ignored;
+        for (long ticks = 0, i = 14; i <= 17 && fields >> ticks; ++i) process.ticks += ticks;
+    }
     return process;
 }
 
@@ -132,8 +137,10 @@ std::string Terminal::last_lines() const {
 bool Calm::look(const std::string &sessions) {
     std::string now;
     bool asleep = true;
+    long ticks = 0;
     std::error_code ignored; // threads may go while we look
     for (const auto &process : processes_of(sessions)) {
+        ticks += read_process(process).ticks;
         for (const auto &thread : std::filesystem::directory_iterator(process / "task", ignored)) {
             std::ifstream status(thread.path() / "status");
             now += thread.path().filename().string();
@@ -144,7 +151,11 @@ bool Calm::look(const std::string &sessions) {
             }
         }
     }
+    const Milliseconds time(ticks * 1000 / sysconf(_SC_CLK_TCK));
+    if (first_ < Milliseconds(0)) first_ = time;
+    used_ = time - first_;
     const bool calm = asleep && now == before_;
+    if (asleep && !calm) ++restless_;
     before_ = now;
     return calm;
 }

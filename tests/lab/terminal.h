@@ -45,15 +45,24 @@ class Terminal {
 };
 
 /// Whether all processes of a terminal sleep, and have done so between two looks: nothing more
-/// happens there until somebody types, sends or a time is over.
+/// happens there until somebody types, sends or a time is over. Some experiments never become calm:
+/// those that keep the processor busy, and those that wake up again and again.
 class Calm {
   public:
     /// The next look at the terminals whose sessions these are. True: they were calm since the last
     /// one.
     bool look(const std::string &sessions);
 
+    /// The processor time that the processes have used since the first look. Where others keep the
+    /// machine busy, it goes on more slowly than the clock, as the processes do.
+    Milliseconds used() const { return used_; }
+    /// At how many looks all processes slept, but had run since the look before.
+    int restless() const { return restless_; }
+
   private:
     std::string before_ = "never";
+    Milliseconds first_{-1}, used_{0};
+    int restless_ = 0;
 };
 
 } // namespace lab

@@ -20,7 +20,7 @@ void check_bytes(Process &program, std::string_view sent, std::string_view expec
 
 void check_stops(Server &server, int signal) {
     server.signal(signal);
-    const auto status = server.wait_exit(Milliseconds(1500));
+    const auto status = server.wait_exit(stop_limit);
     CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
     const std::string out = server.standard_output(), last = "\nServer stopped\n";
     CHECK_PROGRAM(server, out.size() > last.size() &&

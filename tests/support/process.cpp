@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -16,8 +17,6 @@
 namespace test {
 
 namespace {
-
-constexpr std::size_t most_output = 8 << 20; // bytes that are kept; the rest is read as well
 
 void make_pipe(int (&ends)[2]) {
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -48,8 +47,9 @@ Process::Process(std::vector<std::string> arguments, std::string shown)
     make_pipe(out);
     make_pipe(err);
     make_pipe(wake_);
-    out_ = out[0];
-    err_ = err[0];
+    for (const int end : {out[0], err[0]}) fcntl(end, F_SETFL, O_NONBLOCK); // see take()
+    pipes_[0] = out[0];
+    pipes_[1] = err[0];
 
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
@@ -58,7 +58,8 @@ Process::Process(std::vector<std::string> arguments, std::string shown)
     posix_spawn_file_actions_adddup2(&files, err[1], STDERR_FILENO);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
-    sigset_t none, all; // whoever has started this process may ignore signals: a program must not
+    sigset_t none,
+        all; // whoever has started this process may ignore signals: a program must not
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -71,7 +72,7 @@ Process::Process(std::vector<std::string> arguments, std::string shown)
     close(out[1]);
     close(err[1]);
     if (error != 0) {
-        for (const int descriptor : {out_, err_, wake_[0], wake_[1]}) close(descriptor);
+        for (const int descriptor : {pipes_[0], pipes_[1], wake_[0], wake_[1]}) close(descriptor);
         throw std::runtime_error("cannot start " + command_ + ": " + strerror(error));
     }
     reader_ = std::thread(&Process::read_output, this);
@@ -82,65 +83,78 @@ Process::~Process() {
     if (!status_) waitpid(pid_, nullptr, 0);
     close(wake_[1]); // the reader need not wait for a descendant that has left the group
     reader_.join();
-    for (const int descriptor : {out_, err_, wake_[0]})
+    for (const int descriptor : {pipes_[0], pipes_[1], wake_[0]})
         if (descriptor >= 0) close(descriptor);
 }
 
 void Process::read_output() {
-    std::array<pollfd, 3> sources = {{{out_, POLLIN, 0}, {err_, POLLIN, 0}, {wake_[0], POLLIN, 0}}};
-    std::array<char, 65536> buffer;
+    std::array<pollfd, 3> sources = {
+        {{pipes_[0], POLLIN, 0}, {pipes_[1], POLLIN, 0}, {wake_[0], POLLIN, 0}}};
     while (sources[0].fd >= 0 || sources[1].fd >= 0) {
         poll(sources.data(), sources.size(), -1);
+        const std::lock_guard lock(mutex_);
         if (char request; sources[2].revents) {
             if (read(wake_[0], &request, 1) != 1) break; // the destructor
-            const std::lock_guard lock(mutex_);
             sources[0].fd = -1;
-            close(std::exchange(out_, -1));
+            close(std::exchange(pipes_[0], -1));
             changed_.notify_all();
             continue;
         }
-        for (std::size_t i = 0; i < 2; ++i) {
-            if (!sources[i].revents) continue;
-            const ssize_t size = read(sources[i].fd, buffer.data(), buffer.size());
-            const std::lock_guard lock(mutex_);
-            if (size <= 0) sources[i].fd = -1;
-            else if (text_[i].size() < most_output)
-                text_[i].append(buffer.data(), static_cast<std::size_t>(size));
-        }
-        changed_.notify_all();
+        for (std::size_t i = 0; i < 2; ++i)
+            if (sources[i].revents && !take(i)) sources[i].fd = -1;
     }
     const std::lock_guard lock(mutex_);
     complete_ = true;
     changed_.notify_all();
 }
 
-std::string Process::standard_output() const {
-    const std::lock_guard lock(mutex_);
-    return text_[0];
+// Takes what is in a pipe at this moment, and no more than a pipe holds, as a program may write for
+// ever. False: at the end of the pipe. The mutex is held: the reader takes, and so does whoever wants to
+// know at once all that a process has written, as the reader may not have run since.
+bool Process::take(std::size_t which) const {
+    std::array<char, 65536> buffer;
+    const ssize_t most = fcntl(pipes_[which], F_GETPIPE_SZ);
+    for (ssize_t taken = 0; taken < most;) {
+        const ssize_t size = read(pipes_[which], buffer.data(), buffer.size());
+        if (size < 0 && errno == EAGAIN) break;
+        if (size <= 0) return false;
+        outputs_[which].append({buffer.data(), static_cast<std::size_t>(size)});
+        taken += size;
+    }
+    changed_.notify_all();
+    return true;
 }
 
-std::string Process::standard_error() const {
+std::string Process::output_of(std::size_t which) const {
     const std::lock_guard lock(mutex_);
-    return text_[1];
+    if (pipes_[which] >= 0) take(which);
+    return outputs_[which].text();
 }
+
+std::string Process::standard_output() const { return output_of(0); }
+
+std::string Process::standard_error() const { return output_of(1); }
 
 bool Process::wait_for(std::string_view text, Milliseconds limit) const {
     std::unique_lock lock(mutex_);
-    const auto found = [&] { return text_[0].find(text) != std::string::npos; };
-    changed_.wait_for(lock, limit, [&] { return complete_ || found(); });
+    std::size_t from = 0; // before it, the text does not begin
+    const auto found = [&] {
+        if (outputs_[0].find(text, from) != std::string::npos) return true;
+        from = std::max(from + text.size(), outputs_[0].size() + 1) - text.size();
+        return false;
+    };
+    changed_.wait_for(lock, limit, [&] { return found() || complete_; });
     return found();
 }
 
 std::optional<std::string> Process::next_line(Milliseconds limit) {
     std::unique_lock lock(mutex_);
-    std::size_t end = std::string::npos;
+    std::optional<std::string> line;
     changed_.wait_for(lock, limit, [&] {
-        end = text_[0].find('\n', next_line_);
-        return complete_ || end != std::string::npos;
+        line = outputs_[0].line(next_line_);
+        return line || complete_;
     });
-    if (end == std::string::npos) return {};
-    const std::size_t begin = std::exchange(next_line_, end + 1);
-    return text_[0].substr(begin, end - begin);
+    return line;
 }
 
 std::optional<int> Process::wait_exit(Milliseconds limit, bool with_output) {
@@ -163,7 +177,7 @@ std::optional<int> Process::wait_exit(Milliseconds limit, bool with_output) {
 void Process::close_output() {
     if (write(wake_[1], "c", 1) != 1) throw std::runtime_error("cannot wake the reader");
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return out_ < 0 || complete_; });
+    changed_.wait(lock, [&] { return pipes_[0] < 0 || complete_; });
 }
 
 void Process::signal(int number) const { kill(pid_, number); }

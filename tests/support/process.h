@@ -3,6 +3,8 @@
 #ifndef ZEN_TESTS_PROCESS_H
 #define ZEN_TESTS_PROCESS_H
 
+#include "output.h"
+
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -35,7 +37,9 @@ class Process {
 
     pid_t pid() const { return pid_; }
 
-    /// What the process has written so far; of each, the first 8 MiB.
+    /// What the process has written until now: all of it, up to 8 MiB; of more, the beginning and
+    /// the end. Once the process has ended, this is all that it ever wrote: what the reader has not
+    /// had yet is taken from the pipe.
     std::string standard_output() const;
     std::string standard_error() const;
 
@@ -66,14 +70,16 @@ class Process {
 
   private:
     void read_output();
+    bool take(std::size_t which) const;
+    std::string output_of(std::size_t which) const;
 
     std::string command_;
     pid_t pid_ = -1;
     std::optional<int> status_;
-    int out_ = -1, err_ = -1, wake_[2] = {-1, -1};
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
-    std::string text_[2]; // standard output and standard error
+    int pipes_[2] = {-1, -1}, wake_[2] = {-1, -1}; // standard output and error; requests
+    mutable Output outputs_[2];
     bool complete_ = false;
     std::size_t next_line_ = 0;
     std::thread reader_;
