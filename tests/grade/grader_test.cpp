@@ -29,7 +29,6 @@
 #include <sstream>
 #include <stdexcept>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace fs = std::filesystem;
