@@ -26,7 +26,7 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,plan results)
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,edits plan results)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
@@ -86,7 +86,7 @@ $(BUILD)/tests/grade/run/checks: $(CHECKS) $(SUPPORT)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 	@chmod 0111 $@
 
-$(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o,$(GRADE)) $(BUILD)/tests/grade/grader_test.o $(GRADE_SUPPORT)
+$(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o,$(GRADE)) $(patsubst %,$(BUILD)/tests/grade/%.o,edits grader_test) $(GRADE_SUPPORT)
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -o $@ $^
 

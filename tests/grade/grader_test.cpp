@@ -1,12 +1,18 @@
 // check-grader: grades the grader. It submits
 //
-//  - each wrong program of tests/wrong/, which must lose the check that its patch names first; it may
-//    lose the others that it names, and no more; what depends on those is not checked;
+//  - each wrong program of tests/wrong/, which must lose the check that its file names first; it may
+//    lose the others that it names, and no more; what depends on those is not checked; edits.h tells
+//    what such a file looks like;
 //  - each right program of tests/right/, which must get full points;
 //  - each server of the kit in the place of each other of its transport, which must be told apart.
 //
-// Usage: check-grader [NAME ...], where NAME is a part of what it prints for a submission. Works in
-// the directory of the kit, with its programs built. Exit status: 0 = all as it must be.
+// Usage: check-grader [-n] [NAME ...], where NAME is a part of what it prints for a submission. Works
+// in the directory of the kit, with its programs built. Exit status: 0 = all as it must be.
+//
+// -n only makes the wrong programs, and says which edits do not fit the kit's programs any more. It
+// grades nothing and builds nothing, so it takes no time. When a program has been changed:
+// make build/tests/grade/run/check-grader && build/tests/grade/run/check-grader -n tas-
+#include "edits.h"
 #include "grader.h"
 #include "sandbox.h"
 
@@ -23,7 +29,6 @@
 #include <sstream>
 #include <stdexcept>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace fs = std::filesystem;
@@ -77,34 +82,41 @@ std::vector<std::string> failed_checks(const Grading &grading) {
 
 // ---- The three kinds of submissions. Each returns what is wrong with the grading, or nothing.
 
-// The exercise or the program that a patch is for: "tas-no-full-stop.patch", "framing-abs-...".
+// The exercise or the program that a wrong program is one of: "tas" of "tas-any-descriptor.edit",
+// "abs" of "framing-abs-no-limit.edit".
 std::string name_of(const std::string &file) {
     std::string rest = file;
     if (rest.rfind("framing-", 0) == 0) rest = rest.substr(8);
     return rest.substr(0, rest.find('-'));
 }
 
-std::string check_wrong(const fs::path &patch) {
-    std::vector<std::string> loses;
-    std::ifstream file(patch);
-    for (std::string line; std::getline(file, line) && !line.empty();)
-        if (line.rfind("Loses: ", 0) == 0) loses.push_back(line.substr(7));
-    if (loses.empty()) return "it has no line \"Loses: \"";
+std::string contents(const fs::path &path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw std::runtime_error("cannot read " + path.string());
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
 
-    const std::string name = name_of(patch.filename());
-    const std::string exercise =
-        patch.filename().string().rfind("framing-", 0) == 0 ? "framing" : name;
+// The text of the wrong program. Throws if its edits do not fit the kit's program.
+std::string text_of(const WrongProgram &wrong) { return edited(contents(wrong.file), wrong.edits); }
+
+std::string check_edits(const fs::path &path) {
+    text_of(read_wrong_program(contents(path)));
+    return "";
+}
+
+std::string check_wrong(const fs::path &path) {
+    const WrongProgram wrong = read_wrong_program(contents(path));
+    const std::vector<std::string> &loses = wrong.loses;
+    const std::string name = name_of(path.filename());
+    const fs::path exercise = fs::path(wrong.file).parent_path();
     const Temporary submission;
     fs::create_directory(submission.path / exercise);
     for (const auto &entry : fs::directory_iterator(exercise))
         if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h")
             fs::copy_file(entry.path(), submission.path / exercise / entry.path().filename());
-    test::Process apply({"/usr/bin/env", "patch", "-p1", "-s", "--fuzz=0", "-d",
-                         submission.path.string(), "-i", fs::absolute(patch).string()});
-    const auto status = apply.wait_exit();
-    if (status && WIFEXITED(*status) && WEXITSTATUS(*status) == 127)
-        return "the program patch is needed: apt-get install patch";
-    if (!status || *status != 0) return "the patch does not apply:\n" + apply.description();
+    std::ofstream(submission.path / wrong.file, std::ios::binary) << text_of(wrong);
 
     const Grading grading = grade_names(submission.path, {name});
     const std::vector<std::string> failed = failed_checks(grading);
@@ -165,20 +177,25 @@ struct Submission {
     std::function<std::string()> check;
 };
 
-std::vector<Submission> submissions() {
+// With `edits_only`, nothing is graded, and of the wrong programs only the edits are checked.
+std::vector<Submission> submissions(bool edits_only) {
     std::vector<Submission> all;
     std::set<fs::path> files;
     for (const char *directory : {"tests/right", "tests/wrong"})
         for (const auto &entry : fs::directory_iterator(directory)) files.insert(entry.path());
     for (const fs::path &path : files) {
         const std::string name = path.filename();
-        if (path.extension() == ".patch")
-            all.push_back({"wrong: " + name, [path] { return check_wrong(path); }});
+        if (fs::is_regular_file(path))
+            all.push_back({"wrong: " + name, [path, edits_only] {
+                               return edits_only ? check_edits(path) : check_wrong(path);
+                           }});
+        else if (edits_only) continue;
         else if (name.rfind("hostile-", 0) == 0)
             all.push_back({"wrong: " + name, [path] { return check_hostile(path); }});
         else if (fs::is_directory(path))
             all.push_back({"right: " + name, [path] { return check_right(path); }});
     }
+    if (edits_only) return all;
     for (const test::Program &in : test::programs)
         for (const test::Program &graded : test::programs) {
             const bool servers = in.kind == graded.kind && (in.kind == test::Kind::tcp_server ||
@@ -191,28 +208,44 @@ std::vector<Submission> submissions() {
     return all;
 }
 
+// What is said of each submission: "passed: NAME", or "FAILED: NAME" and lines that tell why.
+bool report_on(const Submission &submission, bool failures_only = false) {
+    std::string mistake;
+    try {
+        mistake = submission.check();
+    } catch (const std::exception &error) {
+        mistake = error.what();
+    }
+    if (!mistake.empty())
+        std::cout << "FAILED: " << submission.name << '\n' << mistake << std::endl;
+    else if (!failures_only) std::cout << "passed: " << submission.name << std::endl;
+    return mistake.empty();
+}
+
+std::vector<Submission> named(std::vector<Submission> all, const std::vector<std::string> &names) {
+    std::erase_if(all, [&](const Submission &submission) {
+        return !names.empty() && std::none_of(names.begin(), names.end(), [&](auto &name) {
+            return submission.name.find(name) != std::string::npos;
+        });
+    });
+    return all;
+}
+
 // One of several processes that share the submissions: number `share` of `shares`.
 int check_share(std::size_t share, std::size_t shares, const std::vector<std::string> &names) {
     adopt_descendants();
-    int failures = 0;
-    std::size_t number = 0;
-    for (const Submission &submission : submissions()) {
-        const bool wanted =
-            names.empty() || std::any_of(names.begin(), names.end(), [&](auto &name) {
-                return submission.name.find(name) != std::string::npos;
-            });
-        if (!wanted || number++ % shares != share) continue;
-        std::string mistake;
-        try {
-            mistake = submission.check();
-        } catch (const std::exception &error) {
-            mistake = error.what();
-        }
-        if (mistake.empty()) std::cout << "passed: " << submission.name << std::endl;
-        else std::cout << "FAILED: " << submission.name << '\n' << mistake << std::endl;
-        failures += !mistake.empty();
-    }
-    return failures > 0;
+    bool all_passed = true;
+    const std::vector<Submission> all = named(submissions(false), names);
+    for (std::size_t i = share; i < all.size(); i += shares) all_passed &= report_on(all[i]);
+    return all_passed ? 0 : 1;
+}
+
+int check_edits_only(const std::vector<std::string> &names) {
+    int passed = 0, failed = 0;
+    for (const Submission &submission : named(submissions(true), names))
+        ++(report_on(submission, true) ? passed : failed);
+    std::cout << passed << " passed, " << failed << " failed\n";
+    return failed > 0 || passed == 0;
 }
 
 } // namespace
@@ -222,14 +255,17 @@ int main(int argc, char *argv[]) {
     if (argc == 3 && std::strcmp(argv[1], "--end") == 0) return end_processes_of(argv[2]);
     std::vector<std::string> names;
     std::size_t share = 0, shares = 0;
+    bool edits_only = false;
     for (int i = 1; i < argc; ++i) {
         if (std::strcmp(argv[i], "--share") == 0 && i + 2 < argc) {
             share = static_cast<std::size_t>(std::stoul(argv[++i]));
             shares = static_cast<std::size_t>(std::stoul(argv[++i]));
-        } else if (std::strncmp(argv[i], "SAN=", 4) == 0) make_arguments.push_back(argv[i]);
+        } else if (std::strcmp(argv[i], "-n") == 0) edits_only = true;
+        else if (std::strncmp(argv[i], "SAN=", 4) == 0) make_arguments.push_back(argv[i]);
         else names.push_back(argv[i]);
     }
     try {
+        if (edits_only) return check_edits_only(names);
         if (shares > 0) return check_share(share, shares, names);
         std::vector<std::unique_ptr<test::Process>> processes;
         // More than processors: a grading waits most of the time.
