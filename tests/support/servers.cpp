@@ -83,6 +83,13 @@ const std::vector<Exchange> &exchanges(const Program &program) {
     return zen_exchanges;
 }
 
+std::string refused(const Program &program) {
+    if (program.port == "8888") return "\xff\xff\xff\xff";
+    if (program.port == "8889") return std::string(65'537, 'x');
+    if (program.port == "8890") return std::string(1024, ' ');
+    return "What?";
+}
+
 Exchange pipelined(const Program &program, int times) {
     Exchange all;
     for (const Exchange &exchange : exchanges(program)) {

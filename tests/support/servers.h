@@ -58,6 +58,9 @@ struct Exchange {
     std::string question, answer;
 };
 const std::vector<Exchange> &exchanges(const Program &program);
+/// What makes a TCP server of that kind close the connection: a question that is in no table, a frame
+/// that is too long, or, with frames of one size, a block of spaces, which ends the conversation.
+std::string refused(const Program &program);
 /// All of them `times` times over, as one stream.
 Exchange pipelined(const Program &program, int times = 1);
 /// As many of them as make a stream of answers of about `bytes`.
