@@ -183,6 +183,26 @@ TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of desc
     check_alive(server);
 }
 
+TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it may have fewer than there are",
+             "[limits][faults][row 51]") {
+    Server server(program, {"-q"});
+    const ManyDescriptors many;
+    const std::size_t count = program.name == "tas" ? 1000 : 5000; // tas: below FD_SETSIZE
+    if (!many.allow(count)) return;
+    std::vector<Connection> clients = connect(server, count);
+    check_each_is_answered(server, clients);
+    const rlimit few = {64, 64};
+    REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+    for (Connection *client : {&clients.front(), &clients.back()})
+        check_bytes(server, question, answer,
+                    (client->send(question), client->receive(answer.size())));
+    const Milliseconds used = processor_time(server.pid());
+    CHECK_PROGRAM(server, !server.wait_exit(Milliseconds(2000), false)); // a silence
+    CHECK_PROGRAM(server, processor_time(server.pid()) - used <= Milliseconds(200));
+    clients.clear();
+    check_alive(server);
+}
+
 TEST_OF_EACH(tcp_event_loops, "does not read from a client that does not read",
              "[hostile][faults][row 17]") {
     Server server(program, {"-q"});
