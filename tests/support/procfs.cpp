@@ -227,8 +227,8 @@ const std::set<long> sleep_calls = {
     SYS_nanosleep, SYS_clock_nanosleep};
 
 // The peer of `connection`, as the kernel tells of it through its socket monitoring (sock_diag);
-// nothing if it is gone. Reading /proc/net/tcp would take
-// longer with every connection that is in TIME_WAIT.
+// nothing if it is gone. Reading /proc/net/tcp would take longer with every connection that is in
+// TIME_WAIT.
 static std::optional<inet_diag_msg> peer_of(const Connection &connection) {
     struct {
         nlmsghdr header = {};
@@ -272,6 +272,11 @@ static std::optional<inet_diag_msg> peer_of(const Connection &connection) {
 long unread_by_peer(const Connection &connection) {
     const auto peer = peer_of(connection);
     return peer ? static_cast<long>(peer->idiag_rqueue) : -1;
+}
+
+long under_way_from_peer(const Connection &connection) {
+    const auto peer = peer_of(connection);
+    return peer ? static_cast<long>(peer->idiag_wqueue) : 0;
 }
 
 bool is_closed_by_peer(const Connection &connection) {

@@ -73,8 +73,11 @@ extern const std::set<long> accept_calls, receive_calls, select_calls, poll_call
     sleep_calls;
 
 /// What the peer of `connection`, on this machine and by IPv4, has received and not read, in bytes;
-/// -1 if the peer is gone. And whether no process has that peer as a descriptor any more.
+/// -1 if the peer is gone.
 long unread_by_peer(const Connection &connection);
+/// What the peer has given to its kernel, which has not come here yet, in bytes.
+long under_way_from_peer(const Connection &connection);
+/// Whether no process has the peer as a descriptor: not yet, before it is accepted, or not any more.
 bool is_closed_by_peer(const Connection &connection);
 
 /// Waits until it has read all that was sent to it.
