@@ -10,7 +10,11 @@
 #include <sstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace test;
 
@@ -161,6 +165,23 @@ TEST_CASE("tas: closes at once the clients that select cannot watch",
                                           " closed: its descriptor is beyond FD_SETSIZE\n"));
     clients.clear();
     check_alive(server);
+}
+
+TEST_CASE("tas, uas: say that select cannot watch their own socket",
+          "[tas][uas][limits][errors][faults][row 53]") {
+    const ManyDescriptors many;
+    if (!many.allow(1100)) return;
+    std::vector<int> inherited; // the server has them as well
+    while (inherited.empty() || inherited.back() < FD_SETSIZE)
+        inherited.push_back(open("/dev/null", O_RDONLY));
+    for (const std::string name : {"tas", "uas"}) {
+        Process server(command(named(name), {"127.0.0.1", "0"}));
+        const auto status = server.wait_exit();
+        CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+        CHECK_PROGRAM(server, server.standard_output().empty());
+        CHECK_PROGRAM(server, server.standard_error().rfind(name + ": cannot ", 0) == 0);
+    }
+    for (const int descriptor : inherited) close(descriptor);
 }
 
 TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of descriptors",
