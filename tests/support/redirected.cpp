@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,15 @@ Fifo::~Fifo() {
 bool Fifo::is_full() const {
     pollfd pipe_end = {end_, POLLOUT, 0};
     return poll(&pipe_end, 1, 0) == 0;
+}
+
+void Fifo::wait_until_stuck() const {
+    int waiting = 0; // bytes
+    for (int before = -1; waiting != before;) {
+        before = waiting;
+        std::this_thread::sleep_for(Milliseconds(100));
+        ioctl(end_, FIONREAD, &waiting);
+    }
 }
 
 const std::string &Fifo::read_all() {

@@ -38,6 +38,8 @@ class Fifo {
     std::string path() const { return path_; }
     int end() const { return end_; }
     bool is_full() const; ///< A write to it would wait.
+    /// Waits until nothing has been written to it for a while.
+    void wait_until_stuck() const;
     /// All that has been written to it since it was made.
     const std::string &read_all();
 
