@@ -26,8 +26,14 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,edits plan results)
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,edits plan results) \
+                    | $(BUILD)/tests/failing_malloc.so
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+
+# To be preloaded by programs under test, see tests/support/memory.h.
+$(BUILD)/tests/failing_malloc.so: tests/failing_malloc.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -fPIC -shared -o $@ $<
 
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
 	$(CXX) $(FLAGS) -o $@ $^

@@ -10,7 +10,11 @@
 #include <sstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace test;
 
@@ -163,6 +167,23 @@ TEST_CASE("tas: closes at once the clients that select cannot watch",
     check_alive(server);
 }
 
+TEST_CASE("tas, uas: say that select cannot watch their own socket",
+          "[tas][uas][limits][errors][faults][row 53]") {
+    const ManyDescriptors many;
+    if (!many.allow(1100)) return;
+    std::vector<int> inherited; // the server has them as well
+    while (inherited.empty() || inherited.back() < FD_SETSIZE)
+        inherited.push_back(open("/dev/null", O_RDONLY));
+    for (const std::string name : {"tas", "uas"}) {
+        Process server(command(named(name), {"127.0.0.1", "0"}));
+        const auto status = server.wait_exit();
+        CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+        CHECK_PROGRAM(server, server.standard_output().empty());
+        CHECK_PROGRAM(server, server.standard_error().rfind(name + ": cannot ", 0) == 0);
+    }
+    for (const int descriptor : inherited) close(descriptor);
+}
+
 TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of descriptors",
              "[limits][faults][row 15]") {
     Server server(program);
@@ -179,6 +200,26 @@ TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of desc
     CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
     clients.erase(clients.begin(), clients.begin() + 40);
     check_each_is_answered(server, clients); // those that waited are among them
+    clients.clear();
+    check_alive(server);
+}
+
+TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it may have fewer than there are",
+             "[limits][faults][row 51]") {
+    Server server(program, {"-q"});
+    const ManyDescriptors many;
+    const std::size_t count = program.name == "tas" ? 1000 : 5000; // tas: below FD_SETSIZE
+    if (!many.allow(count)) return;
+    std::vector<Connection> clients = connect(server, count);
+    check_each_is_answered(server, clients);
+    const rlimit few = {64, 64};
+    REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+    for (Connection *client : {&clients.front(), &clients.back()})
+        check_bytes(server, question, answer,
+                    (client->send(question), client->receive(answer.size())));
+    const Milliseconds used = processor_time(server.pid());
+    CHECK_PROGRAM(server, !server.wait_exit(Milliseconds(2000), false)); // a silence
+    CHECK_PROGRAM(server, processor_time(server.pid()) - used <= Milliseconds(200));
     clients.clear();
     check_alive(server);
 }

@@ -7,9 +7,6 @@
 #include <fstream>
 #include <random>
 
-#include <arpa/inet.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
 #include <sys/wait.h>
 
 using namespace test;
@@ -237,59 +234,6 @@ TEST_OF_EACH(concurrent_servers_with_time_limit, "closes all silent clients at t
         CHECK_PROGRAM(server, client.receive_all().empty());
         CHECK_PROGRAM(server, client.ended());
     }
-    live.check();
-}
-
-// ---- Datagrams
-
-TEST_OF_EACH(udp_servers, "goes on where it was stopped", "[faults][row 29]") {
-    Server server(program);
-    Datagrams client;
-    server.signal(SIGSTOP);
-    client.send_to(server.address(), question);
-    stop_and_continue(server.pid());
-    check_bytes(server, question, answer, client.receive().bytes);
-}
-
-// A UDP datagram as the kernel would send it from `source`, port 0 included.
-void send_forged(const std::string &source, std::uint16_t source_port, const Endpoint &server,
-                 std::string_view bytes) {
-    struct {
-        iphdr ip = {};
-        udphdr udp = {};
-        char bytes[64] = {};
-    } packet;
-    packet.ip.version = 4;
-    packet.ip.ihl = 5;
-    packet.ip.ttl = 64;
-    packet.ip.protocol = IPPROTO_UDP;
-    packet.ip.saddr = inet_addr(source.c_str());
-    packet.ip.daddr = inet_addr(server.host.c_str());
-    packet.udp.source = htons(source_port);
-    packet.udp.dest = htons(server.port);
-    packet.udp.len = htons(static_cast<std::uint16_t>(sizeof packet.udp + bytes.size()));
-    bytes.copy(packet.bytes, sizeof packet.bytes); // the checksums: IP's by the kernel, no other
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = packet.ip.daddr;
-    const std::size_t size = sizeof packet.ip + sizeof packet.udp + bytes.size();
-    const int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-    CHECK(sendto(raw, &packet, size, 0, reinterpret_cast<sockaddr *>(&to), sizeof to) ==
-          static_cast<ssize_t>(size));
-    close(raw);
-}
-
-TEST_OF_EACH(udp_servers, "survives datagrams whose sender is forged", "[faults][row 35]") {
-    if (!needs_root()) return;
-    Server server(program);
-    Live live(server);
-    for (int i = 0; i < 10; ++i) {
-        send_forged("127.0.0.1", 0, server.address(), question);
-        send_forged("127.255.255.255", 9, server.address(), question);
-        send_forged("255.255.255.255", 9, server.address(), question);
-        send_forged("0.0.0.0", 9, server.address(), question);
-    }
-    CHECK_PROGRAM(server, server.wait_for("127.0.0.1:0"));
     live.check();
 }
 

@@ -1,6 +1,7 @@
 // What every server of the kit does, over TCP or UDP: the ready line, the signals, the log.
 #include "support/kit.h"
 #include "support/procfs.h"
+#include "support/redirected.h"
 
 #include <filesystem>
 #include <sstream>
@@ -16,62 +17,6 @@
 using namespace test;
 
 namespace {
-
-// Starts a server through a shell, which can do to its standard descriptors what `redirections`
-// say. Its ready line cannot be read: the port is found in /proc.
-class RedirectedServer : public Process {
-  public:
-    RedirectedServer(const Program &program, const std::string &redirections)
-        : Process(shell_command(program, redirections)) {
-        if (!eventually([&] { return bound_port(pid()) != 0; }))
-            throw std::runtime_error("does not listen\n" + description());
-    }
-    Endpoint address() const { return {"127.0.0.1", bound_port(pid())}; }
-
-  private:
-    static std::vector<std::string> shell_command(const Program &program,
-                                                  const std::string &redirections) {
-        std::vector<std::string> all = {"/bin/sh", "-c", "exec \"$@\" " + redirections, "sh"};
-        for (std::string &argument : test::command(program, {"127.0.0.1", "0"}))
-            all.push_back(argument);
-        return all;
-    }
-};
-
-// A pipe with a name, for a log that nobody reads but the test.
-class Fifo {
-  public:
-    Fifo()
-        : path_(std::filesystem::temp_directory_path() /
-                ("zen-test-log-" + std::to_string(getpid()))) {
-        REQUIRE(mkfifo(path_.c_str(), 0600) == 0);
-        end_ = open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    }
-    ~Fifo() {
-        close(end_);
-        std::filesystem::remove(path_);
-    }
-    Fifo(const Fifo &) = delete;
-    Fifo &operator=(const Fifo &) = delete;
-    std::string path() const { return path_; }
-    int end() const { return end_; }
-    bool is_full() const { // a write to it would wait
-        pollfd pipe_end = {end_, POLLOUT, 0};
-        return poll(&pipe_end, 1, 0) == 0;
-    }
-    /// All that has been written to it since it was made.
-    const std::string &read_all() {
-        char buffer[4096];
-        for (ssize_t size; (size = read(end_, buffer, sizeof buffer)) > 0;)
-            text_.append(buffer, static_cast<std::size_t>(size));
-        return text_;
-    }
-
-  private:
-    std::filesystem::path path_;
-    int end_ = -1;
-    std::string text_;
-};
 
 // A terminal that nobody reads.
 class Terminal {
@@ -242,10 +187,7 @@ TEST_OF_EACH(servers, "stops on a signal while nobody reads its log", "[output][
 
 // What a server logs a long line for: escaped, it is four times as long.
 std::string long_line(const Program &program) {
-    const std::string bytes(1020, '\xff');
-    if (program.port == "8888") return std::string("\0\0\x03\xfc", 4) + bytes;
-    if (program.port == "8889") return bytes + '\n';
-    return bytes + (program.port == "8890" ? std::string(4, '\xff') : "?");
+    return framed(program, std::string(1020, '\xff') + (is_framing_server(program) ? "" : "?"));
 }
 
 TEST_OF_EACH(servers, "prints no line that a pipe would not take whole", "[output]") {

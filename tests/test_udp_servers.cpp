@@ -1,5 +1,7 @@
 // What every UDP server of the kit does.
 #include "support/kit.h"
+#include "support/network.h"
+#include "support/procfs.h"
 
 using namespace test;
 
@@ -92,4 +94,47 @@ TEST_OF_EACH(udp_servers, "survives clients that are gone when the answer comes"
     Server server(program);
     for (int i = 0; i < 50; ++i) Datagrams().send_to(server.address(), question);
     check_ignored(server, "What?", "Unrecognized question from ");
+}
+
+TEST_OF_EACH(udp_servers, "goes on where it was stopped", "[faults][row 29]") {
+    Server server(program);
+    Datagrams client;
+    server.signal(SIGSTOP);
+    client.send_to(server.address(), question);
+    stop_and_continue(server.pid());
+    check_bytes(server, question, answer, client.receive().bytes);
+}
+
+TEST_OF_EACH(udp_servers, "survives datagrams whose sender is forged", "[faults][row 35]") {
+    if (!needs_root()) return;
+    Server server(program);
+    Live live(server);
+    for (int i = 0; i < 10; ++i)
+        for (const Endpoint &source : {Endpoint{"127.0.0.1", 0}, Endpoint{"127.255.255.255", 9},
+                                       Endpoint{"255.255.255.255", 9}, Endpoint{"0.0.0.0", 9}})
+            CHECK(send_forged(source, server.address(), question));
+    CHECK_PROGRAM(server, server.wait_for("127.0.0.1:0"));
+    live.check();
+}
+
+// A server that echoed it would receive its echo, and echo that, for ever.
+TEST_OF_EACH(udp_event_loops, "echoes nothing to itself", "[echo][faults][row 50]") {
+    if (!needs_root()) return;
+    for (const std::string bound : {"127.0.0.1", "0.0.0.0"}) {
+        Server server(program, {"-e"}, bound);
+        const Endpoint itself = {"127.0.0.1", server.address().port};
+        CHECK(send_forged(itself, itself, question));
+        CHECK(send_forged(itself, itself, ""));
+        // UDP on one machine keeps the order: when this one is back, those before have been served.
+        Datagrams client;
+        client.send_to(itself, "later");
+        check_bytes(server, "later", "later", client.receive().bytes);
+        const Milliseconds used = processor_time(server.pid());
+        CHECK_PROGRAM(server, !server.wait_exit(Milliseconds(500), false)); // a silence
+        CHECK_PROGRAM(server, processor_time(server.pid()) - used <= Milliseconds(50));
+        CHECK_PROGRAM(server, server.standard_output().find("Sent to " + itself.name()) ==
+                                  std::string::npos);
+        client.send_to(itself, "at last");
+        check_bytes(server, "at last", "at last", client.receive().bytes);
+    }
 }

@@ -84,6 +84,9 @@ inline constexpr Milliseconds stop_limit{6'000};
 /// leaves nothing behind in its process group.
 void check_stops(Server &server, int signal);
 
+/// Checks that the server is still there; false if not, and then a test had better return.
+bool is_there(Server &server);
+
 /// Checks that a fresh client of a TCP server is answered.
 void check_alive(Server &server);
 
@@ -99,6 +102,7 @@ class Live {
   public:
     explicit Live(Server &server); ///< The server is ready, and nobody asks it.
     void check();
+    void check_but_for_silence(); ///< All but the processor time, which takes a while to see.
 
   private:
     Server &server_;

@@ -111,6 +111,7 @@ static long status_number(pid_t pid, const std::string &name) {
 
 long resident_memory(pid_t pid) { return status_number(pid, "RssAnon"); }
 long peak_memory(pid_t pid) { return status_number(pid, "VmHWM"); }
+long data_memory(pid_t pid) { return status_number(pid, "VmData"); }
 
 static Milliseconds time_in(const std::string &stat) {
     std::istringstream fields(stat);
@@ -225,10 +226,10 @@ const std::set<long> sleep_calls = {
 #endif
     SYS_nanosleep, SYS_clock_nanosleep};
 
-// The bytes that the peer of `connection` has received and not read, as the kernel tells through
-// its socket monitoring (sock_diag); -1 if the peer has gone. Reading /proc/net/tcp would take
-// longer with every connection that is in TIME_WAIT.
-static long unread_by_peer(const Connection &connection) {
+// The peer of `connection`, as the kernel tells of it through its socket monitoring (sock_diag);
+// nothing if it is gone. Reading /proc/net/tcp would take longer with every connection that is in
+// TIME_WAIT.
+static std::optional<inet_diag_msg> peer_of(const Connection &connection) {
     struct {
         nlmsghdr header = {};
         inet_diag_req_v2 body = {};
@@ -240,7 +241,7 @@ static long unread_by_peer(const Connection &connection) {
     socklen_t own_size = sizeof own, peer_size = sizeof peer;
     getsockname(connection.get(), reinterpret_cast<sockaddr *>(&own), &own_size);
     if (getpeername(connection.get(), reinterpret_cast<sockaddr *>(&peer), &peer_size) != 0)
-        return -1;
+        return {};
     inet_diag_sockid &id = request.body.id; // the peer's side: its source is our destination
     request.body.sdiag_family = static_cast<std::uint8_t>(own.ss_family);
     request.body.sdiag_protocol = IPPROTO_TCP;
@@ -264,8 +265,23 @@ static long unread_by_peer(const Connection &connection) {
     const ssize_t size = asked ? recv(monitor, &reply, sizeof reply, 0) : -1;
     close(monitor);
     if (size < 0) throw std::runtime_error("no answer from socket monitoring");
-    if (reply.header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return -1;
-    return static_cast<long>(reply.body.idiag_rqueue);
+    if (reply.header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return {};
+    return reply.body;
+}
+
+long unread_by_peer(const Connection &connection) {
+    const auto peer = peer_of(connection);
+    return peer ? static_cast<long>(peer->idiag_rqueue) : -1;
+}
+
+long under_way_from_peer(const Connection &connection) {
+    const auto peer = peer_of(connection);
+    return peer ? static_cast<long>(peer->idiag_wqueue) : 0;
+}
+
+bool is_closed_by_peer(const Connection &connection) {
+    const auto peer = peer_of(connection);
+    return !peer || peer->idiag_inode == 0;
 }
 
 bool wait_until_read(const Connection &connection) {

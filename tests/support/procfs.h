@@ -45,6 +45,9 @@ std::vector<pid_t> children(pid_t pid);
 long resident_memory(pid_t pid);
 long peak_memory(pid_t pid);
 
+/// The memory that the limit RLIMIT_DATA counts (VmData), in KiB.
+long data_memory(pid_t pid);
+
 /// The processor time that a process has used; and that of its threads, ended ones included, but for
 /// the first: exact where the system tells of nanoseconds, and else of ticks.
 Milliseconds processor_time(pid_t pid);
@@ -69,8 +72,15 @@ long sleeping_in(pid_t pid);
 extern const std::set<long> accept_calls, receive_calls, select_calls, poll_calls, epoll_calls,
     sleep_calls;
 
-/// Waits until the peer of `connection`, on this machine and by IPv4, has read all that was sent to
-/// it.
+/// What the peer of `connection`, on this machine and by IPv4, has received and not read, in bytes;
+/// -1 if the peer is gone.
+long unread_by_peer(const Connection &connection);
+/// What the peer has given to its kernel, which has not come here yet, in bytes.
+long under_way_from_peer(const Connection &connection);
+/// Whether no process has the peer as a descriptor: not yet, before it is accepted, or not any more.
+bool is_closed_by_peer(const Connection &connection);
+
+/// Waits until it has read all that was sent to it.
 bool wait_until_read(const Connection &connection);
 
 /// Waits until it has read all, or has read nothing for half a second.

@@ -83,6 +83,23 @@ const std::vector<Exchange> &exchanges(const Program &program) {
     return zen_exchanges;
 }
 
+std::string framed(const Program &program, const std::string &message) {
+    const std::size_t size = message.size();
+    if (program.port == "8888")
+        return std::string("\0\0", 2) + static_cast<char>(size / 256) +
+               static_cast<char>(size % 256) + message;
+    if (program.port == "8889") return message + '\n';
+    if (program.port == "8890") return message + std::string(1024 - size, ' ');
+    return message;
+}
+
+std::string refused(const Program &program) {
+    if (program.port == "8888") return "\xff\xff\xff\xff";
+    if (program.port == "8889") return std::string(65'537, 'x');
+    if (program.port == "8890") return std::string(1024, ' ');
+    return "What?";
+}
+
 Exchange pipelined(const Program &program, int times) {
     Exchange all;
     for (const Exchange &exchange : exchanges(program)) {

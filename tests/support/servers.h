@@ -58,7 +58,12 @@ struct Exchange {
     std::string question, answer;
 };
 const std::vector<Exchange> &exchanges(const Program &program);
-/// All of them `times` times over, as one stream.
+/// What makes a TCP server of that kind close the connection: a question that is in no table, a frame
+/// that is too long, or, with frames of one size, a block of spaces, which ends the conversation.
+std::string refused(const Program &program);
+/// A message as a frame of that kind, or as it is if the program does not frame its messages.
+std::string framed(const Program &program, const std::string &message);
+/// All of exchanges() `times` times over, as one stream.
 Exchange pipelined(const Program &program, int times = 1);
 /// As many of them as make a stream of answers of about `bytes`.
 Exchange pipelined_bytes(const Program &program, std::size_t bytes);
