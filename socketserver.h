@@ -191,10 +191,12 @@ class TCPServer : public BaseServer {
         const timeval second = {1, 0};
         setsockopt(request.socket, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
         const auto end = zen::Clock::now() + std::chrono::seconds(1);
-        char ignored[4096];
-        ssize_t size = -1;
-        do size = recv(request.socket, ignored, sizeof ignored, 0);
-        while ((size > 0 || (size < 0 && zen::interrupted())) && zen::Clock::now() < end);
+        char buffer[4096];
+        for (ssize_t ignored = 0; ignored < 262'144 && zen::Clock::now() < end;) {
+            const ssize_t size = recv(request.socket, buffer, sizeof buffer, 0);
+            if (size == 0 || (size < 0 && !zen::interrupted())) break;
+            ignored += std::max<ssize_t>(size, 0);
+        }
         close_request(request);
     }
 
@@ -203,10 +205,8 @@ class TCPServer : public BaseServer {
         if (socket_) return;
         zen::Descriptor candidate(socket(family, socket_type, 0));
         const int on = allow_reuse_address;
-        if (candidate &&
-            setsockopt(candidate.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-            bind(candidate.get(), address, size) == 0)
-            socket_ = std::move(candidate);
+        if (candidate) setsockopt(candidate.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (candidate && bind(candidate.get(), address, size) == 0) socket_ = std::move(candidate);
         else error_ = zen::telling_error(error_, errno);
     }
     [[noreturn]] void fail(int error) {

@@ -54,13 +54,12 @@ struct Watcher {
     void wait(int seconds, auto handle) {
         list.clear();
         for (std::size_t i = 0; i < watched.size(); ++i)
-            if (watched[i] != 0) list.push_back({static_cast<int>(i), watched[i], 0});
+            if (watched[i] != 0) list.push_back({static_cast<int>(i), watched[i], watched[i]});
         int count = poll(list.data(), list.size(), seconds < 0 ? -1 : seconds * 1000);
-        const bool all = count < 0 && errno == EINVAL; // the list exceeds RLIMIT_NOFILE: try all
-        if (all) zen::pause_shortly();
+        if (count < 0 && errno == EINVAL) zen::pause_shortly(); // RLIMIT_NOFILE fell: try them all
         else if (count < 0 && !zen::not_ready()) zen::fail("cannot poll");
-        for (std::size_t i = 0; (all || count > 0) && i < list.size(); ++i) // POLLERR: see recv
-            if (all || list[i].revents) handle(list[i].fd, all || (list[i].revents & ~POLLOUT));
+        for (std::size_t i = 0; i < list.size(); ++i) // POLLERR, POLLHUP: recv tells why
+            if (list[i].revents != 0) handle(list[i].fd, (list[i].revents & ~POLLOUT) != 0);
     }
 };
 
@@ -70,7 +69,8 @@ struct Client {
     zen::Messages input{'?', zen::max_message, zen::white_space};
     std::string unsent = {};              // answers that the kernel has not taken yet
     bool ended = false;                   // nothing more is read
-    bool refused = false;                 // what it sends is ignored, and it is closed
+    bool refused = false;                 // what it sends is ignored, and it is closed after so
+    std::size_t ignored = 0;              // many bytes or
     zen::Clock::time_point deadline = {}; // at this time, if it has not left before
 };
 
@@ -97,12 +97,12 @@ void on_readable(Client &client, bool echo) {
     if (size < 0 && zen::not_ready()) return;
     if (size < 0) zen::fail("cannot receive");
     const std::string_view bytes(buffer, static_cast<std::size_t>(size));
-    client.ended = size == 0; // end of file: the client has no more questions
+    if (client.refused) client.ignored += bytes.size();
+    client.ended = size == 0 || client.ignored > 4 * unsent_limit; // end of file, or enough
     if (client.refused) return;
-    if (client.ended) {
-        if (!client.input.rest().empty())
-            zen::log("End of file in mid-question from ", client.name, ": ", client.input.rest());
-    } else if (echo) {
+    if (client.ended && !client.input.rest().empty())
+        zen::log("End of file in mid-question from ", client.name, ": ", client.input.rest());
+    if (echo && !client.ended) {
         zen::log("Received from ", client.name, ": ", bytes);
         client.unsent += bytes;
         zen::log("Sent to ", client.name, ": ", bytes);

@@ -139,7 +139,7 @@ TEST_CASE("mzts, mzus: serve with the workers that could be started",
     for (const char *name : {"mzts", "mzus"}) {
         Server server(injecting({"clone,clone3:error=EAGAIN:when=3"}), named(name));
         CHECK(server.standard_error() ==
-              std::string(name) + ": cannot start all workers: Resource temporarily unavailable\n");
+              std::string(name) + ": cannot start a worker: Resource temporarily unavailable\n");
         CHECK(thread_count(server.pid()) == 3);
         Live live(server);
         live.check();

@@ -146,7 +146,7 @@ TEST_OF_EACH(zen_tcp_servers, "skips white space before a question", "[stream]")
         Connection client(server.address());
         check_bytes(server, sent, answer + answer, client.exchange(sent));
     }
-    const std::string much = std::string(100'000, ' ') + question;
+    const std::string much = std::string(1024 - question.size(), ' ') + question;
     Connection client(server.address());
     check_bytes(server, much, answer, client.exchange(much));
     CHECK_PROGRAM(server, server.standard_output().find("mid-question") == std::string::npos);

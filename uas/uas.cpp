@@ -81,7 +81,7 @@ void serve_forever(int server, bool echoing) {
     getsockname(server, own.get(), &own.size); // with port 0, the system has chosen the port
     fcntl(server, F_SETFL, O_NONBLOCK); // where a datagram was damaged, recvfrom does not sleep
     if (server >= FD_SETSIZE)           // FD_SET would write behind the set
-        throw std::out_of_range("cannot select: the descriptor is beyond FD_SETSIZE");
+        throw std::out_of_range("cannot select: its descriptor is beyond FD_SETSIZE");
     zen::say("UDP server started at ", own);
     while (!zen::stopping) {
         fd_set readers;

@@ -56,16 +56,18 @@ bool answer_questions(const std::string &peer, zen::Messages &questions, std::st
 }
 
 // Ends a conversation before the client does. A close with bytes unread would reset the connection,
-// and the reset could overtake the last answers: so send the end of file, and read on for a second.
+// and the reset could overtake the last answers: so send the end of file, and read on for a second
+// (or 256 KiB).
 void hang_up(int client) {
     shutdown(client, SHUT_WR);
     const timeval second = {1, 0};
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
     const auto end = zen::Clock::now() + std::chrono::seconds(1);
-    char ignored[4096];
-    while (zen::Clock::now() < end) {
-        const ssize_t size = recv(client, ignored, sizeof ignored, 0);
+    char buffer[4096];
+    for (ssize_t ignored = 0; ignored < 262'144 && zen::Clock::now() < end;) {
+        const ssize_t size = recv(client, buffer, sizeof buffer, 0);
         if (size == 0 || (size < 0 && !zen::interrupted())) return;
+        ignored += std::max<ssize_t>(size, 0);
     }
 }
 

@@ -27,9 +27,11 @@ std::list<zen::Descriptor> open_sockets(const zen::Options &options, const std::
         zen::Descriptor server(socket(info->ai_family, SOCK_DGRAM, 0));
         // This sends nothing. It makes the kernel drop what comes from any other address, and
         // report when the host says that nobody has the port (ECONNREFUSED).
-        if (server && connect(server.get(), info->ai_addr, info->ai_addrlen) == 0)
-            servers.push_back(std::move(server));
-        else error = zen::telling_error(error, errno);
+        int failed = server ? EINTR : errno;
+        while (failed == EINTR)
+            failed = connect(server.get(), info->ai_addr, info->ai_addrlen) == 0 ? 0 : errno;
+        if (failed == 0) servers.push_back(std::move(server));
+        else error = zen::telling_error(error, failed);
     }
     if (servers.empty()) zen::fail("cannot connect to " + name, error);
     return servers;
@@ -57,7 +59,7 @@ std::string ask(std::list<zen::Descriptor> &servers, const std::string &name,
     int reason = ETIMEDOUT;
     char buffer[zen::max_message + 1]; // recv cuts what is longer: one byte more shows it
     for (int seconds = 0; timeout == 0 || seconds < timeout; ++seconds) {
-        send(servers.front().get(), question.data(), question.size(), 0); // or in the next second
+        send(servers.front().get(), question.data(), question.size(), 0); // else in a second
         if (seconds == 0) zen::print("Sent: ", question);
         const auto second = zen::Clock::now() + std::chrono::seconds(1);
         while (const int left = milliseconds_until(second)) {
