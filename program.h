@@ -150,7 +150,7 @@ inline void pause_shortly() { poll(nullptr, 0, 100); }
 
 /// From now on SIGINT and SIGTERM set `stopping`, and start an alarm: every 50 ms it interrupts the
 /// call that sleeps (EINTR), because the signal itself may come just before such a call. A process
-/// that has not ended after 0.8 s, as nobody reads its log, is ended as it is: exit status 0.
+/// that has not ended after 0.75 s, as nobody reads its log, is ended as it is: exit status 0.
 inline void (*at_last)() = nullptr; // called before that, if it is set
 inline void stop_on_signals() {
     struct sigaction action = {};
@@ -158,7 +158,7 @@ inline void stop_on_signals() {
         const itimerval again = {{0, 50'000}, {0, 50'000}};
         if (!stopping.exchange(true)) setitimer(ITIMER_REAL, &again, nullptr); // raises SIGALRM
         static std::atomic<int> alarms;
-        if (signal != SIGALRM || ++alarms < 16) return;
+        if (signal != SIGALRM || ++alarms < 15) return;
         if (at_last) at_last();
         _exit(0);
     };
@@ -230,7 +230,7 @@ inline Options start(int argc, char *argv[], const Program &program) {
     };
     const std::string letters = std::string("+:h") + program.letters; // +: options before HOST only
     for (int letter; (letter = getopt(argc, argv, letters.c_str())) != -1;) switch (letter) {
-        case 'h': std::exit(write_all(STDOUT_FILENO, help(program)) ? 0 : 1);
+        case 'h': std::exit(write_all(1, help(program)) ? 0 : report(program, "cannot print"));
         case 'q': quiet = true; break;
         case 't': options.timeout = number("-t", optarg, 0, 86'400); break;
         case 'w': options.workers = number("-w", optarg, 1, 1024); break;
