@@ -17,7 +17,7 @@
 ## make gradescope   write the files of a Gradescope autograder into build/gradescope/
 ## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
 ## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
-## make lint         look for mistakes with clang-tidy, cppcheck and g++ -fanalyzer; or make lint-zens
+## make lint         find mistakes (clang-tidy, cppcheck, -fanalyzer) and calls not in POSIX; or make lint-zens
 ## make clean        remove everything that make has built
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)

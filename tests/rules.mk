@@ -157,10 +157,12 @@ demo: $(BUILD)/tests/demo $(PROGRAMS)
 ANALYZE := g++ $(FLAGS) -O1 -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-possible-null-dereference \
            -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
 lint: $(NAMES:%=lint-%)
-$(NAMES:%=lint-%): lint-%: FORCE
+program_file = $(filter %/$1,$(PROGRAMS))
+$(NAMES:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@echo "== $*"
 	@cppcheck --std=c++20 --enable=warning,performance,portability --error-exitcode=1 -q $(filter %/$*,$(FILES)).cpp
 	@clang-tidy --quiet $(filter %/$*,$(FILES)).cpp -- -std=c++20 -pthread 2>/dev/null
 	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
+	@$(if $(filter $*,$(NEED_EPOLL)),,sh tests/posix.sh $<)
 
 -include $(wildcard $(foreach part,. bench grade lab support,$(BUILD)/tests/$(part)/*.d))

@@ -21,17 +21,22 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     }
 
     std::string_view rest = stream;
+    std::size_t dropped = 0; // white space before the next message: it counts
+    const auto skip = [&] {
+        dropped = std::min(rest.find_first_not_of(skipped), rest.size());
+        rest.remove_prefix(dropped);
+    };
     for (const std::string &message : found) {
-        rest.remove_prefix(std::min(rest.find_first_not_of(skipped), rest.size()));
-        fuzz::require(message.size() <= limit, "a message has at most as many bytes as the limit");
+        skip();
+        fuzz::require(dropped + message.size() <= limit, "a message is not longer than the limit");
         fuzz::require(message.find('?') == message.size() - 1, "it ends with the first delimiter");
         fuzz::require(rest.substr(0, message.size()) == message, "it is the next of the stream");
         rest.remove_prefix(message.size());
     }
-    rest.remove_prefix(std::min(rest.find_first_not_of(skipped), rest.size()));
+    skip();
     fuzz::require(messages.rest() == rest, "what is left is the rest");
     const std::size_t end = std::min(rest.find('?'), rest.size()) + 1;
-    fuzz::require(messages.too_long() == (end > limit), "it is too long when it is");
+    fuzz::require(messages.too_long() == (dropped + end > limit), "it is too long when it is");
     fuzz::require(messages.too_long() || end > rest.size(), "no message is left");
     return 0;
 }
