@@ -26,6 +26,7 @@ static void print_escaped(FILE *stream, const void *bytes, size_t size) {
         if (byte == '\n') fputs("\\n", stream);
         else if (byte == '\r') fputs("\\r", stream);
         else if (byte == '\t') fputs("\\t", stream);
+        else if (byte == '\\') fputs("\\\\", stream);
         else if (byte < ' ' || byte > '~') fprintf(stream, "\\x%02x", byte);
         else fputc(byte, stream);
     }
@@ -159,6 +160,7 @@ int main(int argc, char *argv[]) {
     fputs("Received response: ", stdout);
     print_escaped(stdout, frame + prefix_size, length);
     putchar('\n');
+    if (fflush(stdout) != 0) fail("cannot print", "the response", strerror(errno));
     close(server);
     return 0;
 }

@@ -26,11 +26,12 @@ static const char *const table[][2] = {{"Beautiful is better than?", "Ugly."},
 static bool quiet;
 static volatile sig_atomic_t stopping, listener = -1, client = -1;
 
-static void on_signal(int) {
+static void on_signal(int number) {
     const int before = errno;
-    // A line of the log that nobody reads may keep the server in write: interrupt it again.
-    const struct itimerval again = {{0, 50000}, {0, 50000}};
-    setitimer(ITIMER_REAL, &again, NULL);
+    // A line of the log that nobody reads may keep the server in write: after 0.8 s, it ends there.
+    const struct itimerval later = {{0, 0}, {0, 800000}};
+    if (number == SIGALRM) _exit(0);
+    if (!stopping) setitimer(ITIMER_REAL, &later, NULL);
     stopping = 1;
     if (listener >= 0) shutdown(listener, SHUT_RDWR);
     if (client >= 0) shutdown(client, SHUT_RDWR);
@@ -46,11 +47,11 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
     va_end(values);
     if (size >= line_size) strcpy(line + line_size - 1, "...");
     strcat(line, "\n");
-    while (write(STDOUT_FILENO, line, strlen(line)) < 0 && errno == EINTR && !stopping) continue;
+    while (write(STDOUT_FILENO, line, strlen(line)) < 0 && errno == EINTR) continue;
 }
 
 // What happens to a client is printed unless -q was given.
-#define LOG(...) (quiet || stopping ? (void)0 : print(__VA_ARGS__))
+#define LOG(...) (quiet ? (void)0 : print(__VA_ARGS__))
 
 // Bytes as they may be printed: all but printable ASCII escaped. Valid until the next call.
 static const char *shown(const char *bytes, size_t size) {
@@ -59,6 +60,7 @@ static const char *shown(const char *bytes, size_t size) {
     for (size_t i = 0; i < size && i < max_question; i++) {
         const unsigned char byte = (unsigned char)bytes[i];
         if (byte == '\n') end += sprintf(end, "\\n");
+        else if (byte == '\\') end += sprintf(end, "\\\\");
         else if (byte < ' ' || byte > '~') end += sprintf(end, "\\x%02x", byte);
         else *end++ = (char)byte;
     }
@@ -97,20 +99,26 @@ static void name_socket_address(char *name, const struct sockaddr_storage *addre
     name_address(name, host, port);
 }
 
-// A socket that listens on the first address of the host that lets itself be bound.
+// Whether an error says only that this machine cannot use an address, as it has no IPv6 perhaps.
+static bool says_little(int error) {
+    return error == EADDRNOTAVAIL || error == EAFNOSUPPORT || error == ENETUNREACH;
+}
+
+// A socket that listens on the first of the host's addresses that can be bound.
 static int open_listener(const char *host, const char *port) {
     struct addrinfo hints = {}, *list = NULL;
     hints.ai_socktype = SOCK_STREAM;
     const int error = getaddrinfo(host, port, &hints, &list);
     if (error) die(1, "cannot resolve %s: %s", shown(host, strlen(host)), gai_strerror(error));
-    int found = -1, reason = EADDRNOTAVAIL;
-    for (const struct addrinfo *one = list; one && found < 0; one = one->ai_next) {
+    int found = -1, reason = 0;
+    for (const struct addrinfo *one = list; one && found < 0 && reason != EADDRINUSE;
+         one = one->ai_next) {
         const int on = 1, candidate = socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         setsockopt(candidate, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (bind(candidate, one->ai_addr, one->ai_addrlen) == 0 && listen(candidate, 1024) == 0) {
             found = candidate;
         } else {
-            reason = errno;
+            if (reason == 0 || !says_little(errno)) reason = errno;
             close(candidate);
         }
     }
@@ -121,9 +129,9 @@ static int open_listener(const char *host, const char *port) {
     return found;
 }
 
-// Whether all of the answer could be sent.
-static bool send_all(const char *bytes) {
-    for (size_t left = strlen(bytes); left > 0;) {
+// Whether all could be sent.
+static bool send_all(const char *bytes, size_t left) {
+    while (left > 0) {
         const ssize_t sent = send(client, bytes, left, MSG_NOSIGNAL);
         if (sent < 0 && (errno != EINTR || stopping)) return false;
         if (sent > 0) bytes += sent, left -= (size_t)sent;
@@ -131,12 +139,12 @@ static bool send_all(const char *bytes) {
     return true;
 }
 
-// Answers a question. False: it has no answer, or the answer cannot be sent.
-static bool answer(const char *peer, const char *question, size_t size) {
+// Adds the answer to a question to `answers`. False: it has none.
+static bool answer(const char *peer, const char *question, size_t size, char *answers) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (size != strlen(table[i][0]) || memcmp(question, table[i][0], size) != 0) continue;
         LOG("Received from %s: %s", peer, table[i][0]);
-        if (!send_all(table[i][1])) return false;
+        strcat(answers, table[i][1]);
         LOG("Sent to %s: %s", peer, table[i][1]);
         return true;
     }
@@ -144,10 +152,12 @@ static bool answer(const char *peer, const char *question, size_t size) {
     return false;
 }
 
-// Puts questions together, byte by byte. False: the client is to be hung up on.
+// Puts questions together, byte by byte. False: the client is to be hung up on. The answers to what
+// one call of recv has brought go in one call of send. They are shorter than their questions.
 static bool converse(const char *peer) {
-    char buffer[4096], question[max_question];
-    size_t size = 0; // of the question
+    char buffer[4096], question[max_question], answers[sizeof buffer + max_question];
+    size_t size = 0, skipped = 0; // of the question, and of the white space before it
+    bool refused = false;
     while (!stopping) {
         const ssize_t received = recv(client, buffer, sizeof buffer, 0);
         if (received < 0 && errno == EINTR) continue;
@@ -155,17 +165,19 @@ static bool converse(const char *peer) {
         if (received == 0 && size > 0)
             LOG("End of file in mid-question from %s: %s", peer, shown(question, size));
         if (received <= 0) return true;
-        for (ssize_t i = 0; i < received; i++) {
-            if (size == 0 && buffer[i] != '\0' && strchr(" \t\r\n", buffer[i])) continue;
-            question[size++] = buffer[i];
+        answers[0] = '\0';
+        for (ssize_t i = 0; i < received && !refused; i++) {
+            if (size == 0 && buffer[i] != '\0' && strchr(" \t\r\n", buffer[i])) skipped++;
+            else question[size++] = buffer[i];
             if (buffer[i] == '?') {
-                if (!answer(peer, question, size)) return false;
-                size = 0;
-            } else if (size == max_question) {
+                refused = !answer(peer, question, size, answers);
+                size = skipped = 0;
+            } else if (skipped + size == max_question) {
                 LOG("Question too long from %s", peer);
-                return false;
+                refused = true;
             }
         }
+        if (!send_all(answers, strlen(answers)) || refused) return false;
     }
     return true;
 }

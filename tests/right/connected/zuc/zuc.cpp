@@ -3,13 +3,14 @@
 // in a ring: each second without an answer the next one is asked. Time is counted in a single
 // clock, from the first second of a question on.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <vector>
 
 constexpr zen::Program program = {"zuc", "UDP client of the Zen protocol, with connected sockets.",
-                                  "+:ht:", "./zuc/zuc localhost 8000"};
-using Clock = std::chrono::steady_clock;
+                                  "t:", "./zuc/zuc localhost 8000"};
+using zen::Clock;
 
 class Server {
   public:
@@ -111,8 +112,7 @@ int main(int argc, char *argv[]) {
         Inquiry inquiry(options);
         for (const zen::Exchange &exchange : zen::table)
             zen::print("Received: ", inquiry.ask(exchange.question));
-        return 0;
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -3,34 +3,39 @@
 // says EAGAIN. Clients that can go on at once stand in a queue and take turns: one call of recv
 // and one of send each, so that none keeps the others waiting.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <deque>
+#include <set>
 #include <unordered_map>
 
 #include <sys/epoll.h>
 
 constexpr zen::Program program = {"tae", "TCP server of the Zen protocol: epoll, edge-triggered.",
-                                  "+:ehq", "./tae/tae -e 127.0.0.1 8000"};
-constexpr std::size_t unsent_limit = 65'536;   // bytes of answers; with more, no question is read
-constexpr std::size_t ignored_limit = 262'144; // bytes of a client that was hung up on
+                                  "eq", "./tae/tae -e 127.0.0.1 8000"};
+constexpr std::size_t unsent_limit = 65'536;       // bytes of answers; with more, nothing is read
+constexpr auto patience = std::chrono::seconds(1); // with a client that is refused
 
 struct Client {
     zen::Descriptor socket;
     std::string name;
-    enum { asking, refused, hung_up, ended, failed } state = asking;
+    enum { asking, refused, ended, failed } state = asking;
     bool may_read = false, may_write = true, queued = false;
-    std::size_t ignored = 0;
+    zen::Clock::time_point deadline = {}; // of one that is refused
     zen::Messages questions{'?', zen::max_message, zen::white_space};
     std::string unsent = {};
 
     bool wants_to_read() const {
-        return state == hung_up || (state == asking && unsent.size() <= unsent_limit);
+        return (state == asking || state == refused) && unsent.size() <= unsent_limit;
     }
     bool can_go_on() const {
         return (may_read && wants_to_read()) || (may_write && !unsent.empty());
     }
-    bool is_done() const { return state == failed || (state == ended && unsent.empty()); }
+    bool is_done() const {
+        return state == failed || (state == ended && unsent.empty()) ||
+               (state == refused && zen::Clock::now() >= deadline);
+    }
 };
 
 void answer_questions(Client &client) {
@@ -61,9 +66,8 @@ void receive(Client &client, bool echo) {
         return;
     }
     const std::string_view bytes(buffer, static_cast<std::size_t>(size));
-    if (client.state == Client::hung_up) {
-        client.ignored += bytes.size();
-        if (size == 0 || client.ignored > ignored_limit) client.state = Client::ended;
+    if (client.state == Client::refused) {
+        if (size == 0) client.state = Client::ended;
     } else if (size == 0) {
         client.state = Client::ended;
         if (!client.questions.rest().empty())
@@ -76,6 +80,7 @@ void receive(Client &client, bool echo) {
     } else {
         client.questions.feed(bytes);
         answer_questions(client);
+        client.deadline = zen::Clock::now() + patience;
     }
 }
 
@@ -90,6 +95,7 @@ void transmit(Client &client) {
     }
     client.unsent.erase(0, static_cast<std::size_t>(size));
     if (client.unsent.empty()) client.unsent.shrink_to_fit();
+    client.deadline = zen::Clock::now() + patience;
 }
 
 // One turn of a client.
@@ -97,25 +103,26 @@ void serve(Client &client, bool echo) {
     if (client.may_read && client.wants_to_read()) receive(client, echo);
     if (client.may_write && !client.unsent.empty() && client.state != Client::failed)
         transmit(client);
-    if (client.state != Client::refused || !client.unsent.empty()) return;
     // To close with bytes unread would send a reset, which could overtake the last answers.
-    shutdown(client.socket.get(), SHUT_WR);
-    client.state = Client::hung_up;
+    if (client.state == Client::refused && client.unsent.empty())
+        shutdown(client.socket.get(), SHUT_WR);
 }
 
-// A socket that listens on the first address of the host that lets itself be bound.
+// A socket that listens on the first of the host's addresses that can be bound.
 zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0));
-        if (!listener) continue;
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
+        if (listener && bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
             listen(listener.get(), 4096) == 0)
             return listener;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
 }
 
 struct Server {
@@ -124,6 +131,7 @@ struct Server {
     zen::Descriptor epoll{epoll_create1(EPOLL_CLOEXEC)};
     std::unordered_map<int, Client> clients = {}; // by descriptor
     std::deque<int> turns = {};                   // who can go on at once
+    std::set<int> refused = {};                   // who is to leave
     bool may_accept = true, exhausted = false;
 
     // All that may happen to a descriptor, each change told once. It leaves when it is closed.
@@ -139,25 +147,30 @@ struct Server {
     }
 
     void run() {
-        const sigset_t &mask = zen::block_signals();
+        zen::stop_on_signals();
         watch(listener.get());
         zen::Address own;
         getsockname(listener.get(), own.get(), &own.size);
-        zen::print("TCP server started at ", own);
-        while (!zen::stop_requested()) {
+        zen::say("TCP server started at ", own);
+        while (!zen::stopping) {
             const bool busy = !turns.empty() || (may_accept && !exhausted);
             epoll_event events[128];
-            const int count = epoll_pwait(epoll.get(), events, 128,
-                                          busy        ? 0
-                                          : exhausted ? 1000
-                                                      : -1,
-                                          &mask);
+            const int limit = busy ? 0 : exhausted || !refused.empty() ? 1000 : -1;
+            const int count = epoll_wait(epoll.get(), events, 128, limit);
             if (count < 0 && errno != EINTR) zen::fail("cannot wait");
             for (int i = 0; i < count; ++i) note(events[i].data.fd, events[i].events);
-            for (std::size_t left = turns.size(); left > 0 && !zen::stop_requested(); --left)
-                take_turn();
+            for (std::size_t left = turns.size(); left > 0 && !zen::stopping; --left) take_turn();
+            for (const int descriptor : std::set(refused)) // close takes it out of the set
+                if (clients.at(descriptor).is_done()) close_client(descriptor);
             if (may_accept) accept_clients();
         }
+    }
+
+    void close_client(int descriptor) {
+        zen::log("Connection with ", clients.at(descriptor).name, " closed");
+        refused.erase(descriptor);
+        if (clients.at(descriptor).queued) std::erase(turns, descriptor);
+        clients.erase(descriptor);
     }
 
     void note(int descriptor, std::uint32_t events) {
@@ -178,12 +191,12 @@ struct Server {
         client.queued = false;
         try {
             serve(client, echo);
+            if (client.state == Client::refused) refused.insert(descriptor);
         } catch (const std::bad_alloc &) { // no memory for what it has sent
             client.state = Client::failed;
         }
-        if (!client.is_done()) return queue(descriptor, client);
-        zen::log("Connection with ", client.name, " closed");
-        clients.erase(descriptor);
+        if (client.is_done()) close_client(descriptor);
+        else queue(descriptor, client);
     }
 
     // Accepts all who wait. Without a descriptor or memory for them: again in a second.
@@ -197,7 +210,7 @@ struct Server {
                 return;
             }
             if (!client) {
-                if (!exhausted) zen::print("Cannot accept: ", std::strerror(errno));
+                if (!exhausted) zen::say("Cannot accept: ", std::strerror(errno));
                 exhausted = true;
                 return;
             }
@@ -208,7 +221,7 @@ struct Server {
                 const int descriptor = client.get();
                 clients.emplace(descriptor, Client{std::move(client), zen::printable(peer)});
             } catch (const std::exception &error) { // it closes the client
-                zen::print("Connection with ", peer, " closed: ", error.what());
+                zen::say("Connection with ", peer, " closed: ", error.what());
             }
         }
     }
@@ -218,9 +231,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         Server{open_listener(options), options.echo}.run();
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -2,6 +2,7 @@
 // that know how to serve themselves; the workers are std::jthread, and a stop_token ends them. The
 // parser is written here: std::string and find.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <condition_variable>
@@ -13,11 +14,10 @@
 #include <vector>
 
 constexpr zen::Program program = {"mzts", "TCP server of the Zen protocol: jthread, iostream.",
-                                  "+:hqt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
+                                  "qt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
 
 // Prints a line through std::cout. It is put together first, so that it goes out whole; one that a
-// pipe would not take whole is cut. While the line is written, zen.h knows which thread does it: a
-// signal has to interrupt it, where nobody reads.
+// pipe would not take whole is cut. std::cout writes again what a signal has interrupted.
 template <class... Parts> void say(const Parts &...parts) {
     static std::mutex mutex;
     std::ostringstream stream;
@@ -26,10 +26,8 @@ template <class... Parts> void say(const Parts &...parts) {
     if (line.size() > 4000) line.replace(4000, line.npos, "...");
     line += '\n';
     const std::lock_guard lock(mutex);
-    zen::logging_thread = pthread_self();
-    if (zen::output_ready()) std::cout << line << std::flush;
+    std::cout << line << std::flush;
     std::cout.clear(); // what failed for this line may work for the next
-    zen::logging_thread = pthread_t();
 }
 template <class... Parts> void log(const Parts &...parts) {
     if (!zen::quiet) say(parts...);
@@ -61,7 +59,8 @@ class Connection {
 
     // False: it is for the server to end the conversation.
     bool converse() {
-        std::string text; // what has come and is no whole question yet
+        std::string text;        // what has come and is no whole question yet
+        std::size_t skipped = 0; // white space that was dropped before it
         char buffer[4096];
         while (true) {
             const ssize_t size = recv(descriptor(), buffer, sizeof buffer, 0);
@@ -69,17 +68,30 @@ class Connection {
             if (size < 0) zen::fail("cannot receive");
             if (size == 0) break;
             text.append(buffer, static_cast<std::size_t>(size));
-            std::size_t begin = text.find_first_not_of(zen::white_space), end;
-            while (begin < text.size() && (end = text.find('?', begin)) != text.npos) {
-                if (!answer(std::string_view(text).substr(begin, end + 1 - begin))) return false;
-                begin = text.find_first_not_of(zen::white_space, end + 1);
+            std::string answers; // which go in one call of send
+            bool refused = false;
+            skip_white_space(text, skipped);
+            for (std::size_t end; !refused && (end = text.find('?')) != text.npos;) {
+                refused = skipped + end >= zen::max_message
+                              ? !too_long()
+                              : !answer(std::string_view(text).substr(0, end + 1), answers);
+                text.erase(0, end + 1);
+                skipped = 0;
+                skip_white_space(text, skipped);
             }
-            text.erase(0, begin);
-            if (text.size() >= zen::max_message) return too_long();
+            if (!refused && skipped + text.size() >= zen::max_message) refused = !too_long();
+            send_all(answers);
+            if (refused) return false;
         }
         if (!text.empty())
             log("End of file in mid-question from ", peer_, ": ", zen::printable(text));
         return true;
+    }
+
+    static void skip_white_space(std::string &text, std::size_t &skipped) {
+        const std::size_t size = std::min(text.find_first_not_of(zen::white_space), text.size());
+        text.erase(0, size);
+        skipped += size;
     }
 
     bool too_long() const {
@@ -87,22 +99,24 @@ class Connection {
         return false;
     }
 
-    bool answer(std::string_view question) {
-        if (question.size() > zen::max_message) return too_long();
-        std::string_view left = zen::answer_to(question);
-        if (left.empty()) {
+    bool answer(std::string_view question, std::string &answers) const {
+        const std::string_view answer = zen::answer_to(question);
+        if (answer.empty()) {
             log("Unrecognized question from ", peer_, ": ", zen::printable(question));
             return false;
         }
         log("Received from ", peer_, ": ", question);
-        const std::string_view whole = left;
+        answers += answer;
+        log("Sent to ", peer_, ": ", answer);
+        return true;
+    }
+
+    void send_all(std::string_view left) const {
         while (!left.empty()) {
             const ssize_t sent = send(descriptor(), left.data(), left.size(), MSG_NOSIGNAL);
             if (sent >= 0) left.remove_prefix(static_cast<std::size_t>(sent));
             else if (!zen::interrupted()) zen::fail("cannot send");
         }
-        log("Sent to ", peer_, ": ", whole);
-        return true;
     }
 
     // If bytes were unread at the close, a reset would be sent, and could overtake the answers.
@@ -126,7 +140,7 @@ class Pool {
                     [this, timeout](std::stop_token stop) { work(stop, timeout); });
         } catch (const std::system_error &error) {
             if (workers_.empty()) throw;
-            std::cerr << "mzts: cannot start all workers: " << error.what() << std::endl;
+            zen::report(program, std::string("cannot start all workers: ") + error.what());
         }
     }
     Pool(const Pool &) = delete;
@@ -174,15 +188,18 @@ class Pool {
 
 zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (listener && bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
             listen(listener.get(), 1024) == 0)
             return listener;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
 }
 
 void serve_forever(int listener, const zen::Options &options) {
@@ -191,15 +208,17 @@ void serve_forever(int listener, const zen::Options &options) {
     zen::Address own;
     getsockname(listener, own.get(), &own.size);
     say("TCP server started at ", zen::printable(own));
-    bool said = false;
+    bool exhausted = false;
     while (!zen::stopping) {
         zen::Address peer;
         zen::Descriptor client(accept(listener, peer.get(), &peer.size));
-        if (client) {
-            said = false;
+        exhausted = !client && zen::exhausted(exhausted);
+        if (exhausted) zen::pause_shortly();
+        if (!client) continue;
+        try {
             pool.put({std::move(client), zen::printable(peer)});
-        } else {
-            zen::accept_failed(said);
+        } catch (const std::bad_alloc &) { // which closes it
+            say("Connection with a client closed: no memory");
         }
     }
 }
@@ -208,9 +227,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         serve_forever(open_listener(options).get(), options);
-        if (!zen::quiet) std::cout << "Server stopped" << std::endl;
-        return 0;
+        log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -1,14 +1,15 @@
 // uas in another style: recvmsg and sendmsg take one header that stands for address and bytes; the
 // kernel tells in its flags that a datagram was cut, so that the buffer need not be larger. Who
-// answers, the echo or the Zen, is a function that is passed on. Only pselect sleeps.
+// answers, the echo or the Zen, is a function that is passed on. Only select sleeps.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <sys/select.h>
 #include <sys/uio.h>
 
-constexpr zen::Program program = {"uas", "UDP server of the Zen protocol: pselect, recvmsg.",
-                                  "+:ehq", "./uas/uas -e 127.0.0.1 8000"};
+constexpr zen::Program program = {"uas", "UDP server of the Zen protocol: select, recvmsg.", "eq",
+                                  "./uas/uas -e 127.0.0.1 8000"};
 
 // A datagram and where it came from, as recvmsg and sendmsg take it.
 struct Packet {
@@ -74,25 +75,29 @@ std::optional<std::string_view> zen_answer(const Packet &packet) {
 
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM | SOCK_NONBLOCK, 0));
         if (server && bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
 // Serves a hundred of the datagrams that are there: then it is time to look for a signal.
-void serve_waiting(int socket, std::size_t limit, Answerer answerer) {
+void serve_waiting(int socket, std::size_t limit, Answerer answerer, in_port_t own_port) {
     for (int i = 0; i < 100 && !zen::stopping; ++i) {
         Packet packet;
         if (!packet.receive(socket, limit)) {
             if (errno == EAGAIN || errno == EINTR) return;
-            zen::print("Cannot receive: ", std::strerror(errno));
+            zen::say("Cannot receive: ", std::strerror(errno));
             usleep(100'000); // it may go on: do not fill the log with it
             return;
         }
         const auto answer = answerer(packet);
         if (!answer) continue;
+        if (packet.peer.port() == own_port) continue; // it would talk to itself for ever
         if (packet.reply(socket, *answer)) zen::log("Sent to ", packet.peer, ": ", *answer);
         else zen::log("Cannot send to ", packet.peer, ": ", std::strerror(errno));
     }
@@ -100,19 +105,19 @@ void serve_waiting(int socket, std::size_t limit, Answerer answerer) {
 
 void serve_forever(int socket, bool echoing) {
     if (socket >= FD_SETSIZE) zen::fail("cannot select", EMFILE);
-    const sigset_t &mask = zen::block_signals();
+    zen::stop_on_signals();
     zen::Address own;
     getsockname(socket, own.get(), &own.size);
-    zen::print("UDP server started at ", own);
-    while (!zen::stop_requested()) {
+    zen::say("UDP server started at ", own);
+    while (!zen::stopping) {
         fd_set readable;
         FD_ZERO(&readable);
         FD_SET(socket, &readable);
-        const int count = pselect(socket + 1, &readable, nullptr, nullptr, nullptr, &mask);
+        const int count = select(socket + 1, &readable, nullptr, nullptr, nullptr);
         if (count < 0 && errno != EINTR) zen::fail("cannot select");
         if (count <= 0) continue;
-        if (echoing) serve_waiting(socket, 65'536, echo);
-        else serve_waiting(socket, zen::max_message, zen_answer);
+        if (echoing) serve_waiting(socket, 65'536, echo, own.port());
+        else serve_waiting(socket, zen::max_message, zen_answer, own.port());
     }
 }
 
@@ -120,9 +125,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         serve_forever(open_socket(options).get(), options.echo);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

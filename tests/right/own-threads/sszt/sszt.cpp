@@ -3,6 +3,7 @@
 // has ended is left over. With -f there is a child instead, and SIGCHLD, let in only by the wait,
 // wakes the server to collect it.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <condition_variable>
@@ -10,11 +11,12 @@
 #include <set>
 #include <thread>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 constexpr zen::Program program = {"sszt",
                                   "TCP server of the Zen protocol: a thread for each client.",
-                                  "+:hqt:f", "./sszt/sszt -f 127.0.0.1 8000"};
+                                  "fqt:", "./sszt/sszt -f 127.0.0.1 8000"};
 constexpr std::size_t child_limit = 40; // at the same time; more clients wait in the backlog
 
 void send_all(int socket, std::string_view bytes) {
@@ -36,19 +38,21 @@ void converse(int socket, const std::string &peer) {
         if (size < 0 && zen::interrupted()) continue;
         if (size < 0) zen::fail("cannot receive");
         questions.feed({buffer, static_cast<std::size_t>(size)});
-        for (auto question = questions.next(); question && !refused; question = questions.next()) {
+        std::string answers; // which go in one call of send
+        for (auto question = questions.next(); question; question = questions.next()) {
             const std::string_view answer = zen::answer_to(*question);
             refused = answer.empty();
             zen::log(refused ? "Unrecognized question" : "Received", " from ", peer, ": ",
                      *question);
             if (refused) break;
-            send_all(socket, answer);
+            answers += answer;
             zen::log("Sent to ", peer, ": ", answer);
         }
         if (!refused && questions.too_long()) {
             zen::log("Question too long from ", peer);
             refused = true;
         }
+        send_all(socket, answers);
     }
     if (!refused && !questions.rest().empty())
         zen::log("End of file in mid-question from ", peer, ": ", questions.rest());
@@ -99,7 +103,7 @@ class Threads {
                 end(session);
             });
         } catch (const std::exception &error) { // no thread, or no memory
-            zen::print("Cannot start a thread for ", peer, ": ", error.what());
+            zen::say("Cannot start a thread for ", peer, ": ", error.what());
             if (sessions_.size() > before) sessions_.pop_back();
         }
     }
@@ -129,7 +133,7 @@ class Threads {
 
 class Children {
   public:
-    explicit Children(const sigset_t &mask) : mask_(mask) {}
+    Children() = default;
     Children(const Children &) = delete;
     Children &operator=(const Children &) = delete;
 
@@ -143,12 +147,11 @@ class Children {
 
     void start(zen::Descriptor client, const std::string &peer, int timeout, int listener) {
         const pid_t child = fork();
-        if (child < 0) zen::print("Cannot start a process for ", peer, ": ", std::strerror(errno));
+        if (child < 0) zen::say("Cannot start a process for ", peer, ": ", std::strerror(errno));
         if (child > 0) pids_.insert(child);
         if (child != 0) return;
-        close(listener);                           // or the port would outlive the server
-        zen::wait_mask = nullptr;                  // the child blocks no signal: they
-        sigprocmask(SIG_SETMASK, &mask_, nullptr); // interrupt whatever it waits for
+        close(listener);                  // or the port would outlive the server
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // no child outlives the server, however that ends
         serve(client.get(), peer, timeout);
         _exit(0);
     }
@@ -159,49 +162,47 @@ class Children {
     }
 
   private:
-    const sigset_t &mask_; // as it was before the server blocked signals
     std::set<pid_t> pids_;
 };
 
 zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0));
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (listener && bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
             listen(listener.get(), 1024) == 0)
             return listener;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
 }
 
 void serve_forever(int listener, const zen::Options &options) {
-    const sigset_t &mask = zen::block_signals();
-    sigset_t child_ends;
+    zen::stop_on_signals();
+    sigset_t child_ends, mask;
     sigemptyset(&child_ends);
     sigaddset(&child_ends, SIGCHLD);
-    if (options.fork) {
-        signal(SIGCHLD, [](int) {}); // not ignored: it is to interrupt the wait
-        sigprocmask(SIG_BLOCK, &child_ends, nullptr);
-    }
+    sigprocmask(SIG_BLOCK, &child_ends, &mask); // but for the wait, which has `mask`
+    signal(SIGCHLD, [](int) {});                // not ignored: it is to interrupt the wait
     Threads threads(options.timeout);
-    Children children(mask);
+    Children children;
     zen::Address own;
     getsockname(listener, own.get(), &own.size);
-    zen::print("TCP server started at ", own);
-    bool said = false;
-    while (!zen::stop_requested()) {
+    zen::say("TCP server started at ", own);
+    bool exhausted = false;
+    while (!zen::stopping) {
         children.collect();
         pollfd source = {children.full() ? -1 : listener, POLLIN, 0}; // -1: no source
         if (ppoll(&source, 1, nullptr, &mask) <= 0) continue;         // a signal
         zen::Address peer;
         zen::Descriptor client(accept(listener, peer.get(), &peer.size));
-        if (!client) {
-            zen::accept_failed(said);
-            continue;
-        }
-        said = false;
+        exhausted = !client && zen::exhausted(exhausted);
+        if (exhausted) zen::pause_shortly();
+        if (!client) continue;
         if (options.fork)
             children.start(std::move(client), zen::printable(peer), options.timeout, listener);
         else threads.start(std::move(client), zen::printable(peer));
@@ -212,9 +213,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         serve_forever(open_listener(options).get(), options);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -2,16 +2,18 @@
 // thread for it; its future tells when it is done. With -f it gets a child instead, and SIGCHLD,
 // let in only by the wait, wakes the server to collect it.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <future>
 #include <vector>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 constexpr zen::Program program = {"sszu",
                                   "UDP server of the Zen protocol: a thread for each datagram.",
-                                  "+:hqf", "./sszu/sszu -f 127.0.0.1 8000"};
+                                  "fq", "./sszu/sszu -f 127.0.0.1 8000"};
 constexpr std::size_t task_limit = 40; // at the same time; datagrams wait in the socket's buffer
 
 struct Datagram {
@@ -41,7 +43,7 @@ void answer(int socket, Datagram datagram) {
 // answered; a child may hang in its log, though, and is ended then by a signal.
 class Tasks {
   public:
-    Tasks(int socket, const sigset_t &mask) : socket_(socket), mask_(mask) {}
+    explicit Tasks(int socket) : socket_(socket) {}
     Tasks(const Tasks &) = delete;
     Tasks &operator=(const Tasks &) = delete;
 
@@ -58,7 +60,7 @@ class Tasks {
             futures_.push_back(
                 std::async(std::launch::async, answer, socket_, std::move(datagram)));
         } catch (const std::exception &error) { // no thread, or no memory
-            zen::print("Cannot start a thread for ", peer, ": ", error.what());
+            zen::say("Cannot start a thread for ", peer, ": ", error.what());
         }
     }
 
@@ -66,10 +68,9 @@ class Tasks {
         const pid_t child = fork();
         if (child > 0) children_.push_back(child);
         if (child < 0)
-            zen::print("Cannot start a process for ", datagram.sender, ": ", std::strerror(errno));
+            zen::say("Cannot start a process for ", datagram.sender, ": ", std::strerror(errno));
         if (child != 0) return;
-        zen::wait_mask = nullptr;                  // the child blocks no signal: they
-        sigprocmask(SIG_SETMASK, &mask_, nullptr); // interrupt whatever it waits for
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // no child outlives the server, however that ends
         answer(socket_, datagram);
         _exit(0);
     }
@@ -84,18 +85,20 @@ class Tasks {
 
   private:
     int socket_;
-    const sigset_t &mask_; // as it was before the server blocked signals
     std::vector<std::future<void>> futures_;
     std::vector<pid_t> children_;
 };
 
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM | SOCK_NONBLOCK, 0));
         if (server && bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
 // Receives a datagram. Nothing: there is none after all.
@@ -109,27 +112,25 @@ std::optional<Datagram> receive(int socket) {
         return datagram;
     }
     if (errno != EAGAIN && errno != EINTR) {
-        zen::print("Cannot receive: ", std::strerror(errno));
+        zen::say("Cannot receive: ", std::strerror(errno));
         usleep(100'000); // it may go on: do not fill the log with it
     }
     return {};
 }
 
 void serve_forever(int socket, bool by_fork) {
-    const sigset_t &mask = zen::block_signals();
-    if (by_fork) {
-        sigset_t child_ends;
-        sigemptyset(&child_ends);
-        sigaddset(&child_ends, SIGCHLD);
-        signal(SIGCHLD, [](int) {}); // not ignored: it is to interrupt the wait
-        sigprocmask(SIG_BLOCK, &child_ends, nullptr);
-    }
-    Tasks tasks(socket, mask);
+    zen::stop_on_signals();
+    sigset_t child_ends, mask;
+    sigemptyset(&child_ends);
+    sigaddset(&child_ends, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child_ends, &mask); // but for the wait, which has `mask`
+    signal(SIGCHLD, [](int) {});                // not ignored: it is to interrupt the wait
+    Tasks tasks(socket);
     zen::Address own;
     getsockname(socket, own.get(), &own.size);
-    zen::print("UDP server started at ", own);
+    zen::say("UDP server started at ", own);
     const timespec moment = {0, 5'000'000}; // after which a thread may have ended: none tells
-    while (!zen::stop_requested()) {
+    while (!zen::stopping) {
         tasks.collect();
         const bool full = tasks.full();
         pollfd source = {full ? -1 : socket, POLLIN, 0}; // -1: no source
@@ -144,9 +145,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         serve_forever(open_socket(options).get(), options.fork);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -2,6 +2,7 @@
 // the answers to all of them with another. It waits with epoll_pwait2 where there is one (Linux
 // 5.11). The answers of a batch are logged when all of them are sent.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <array>
@@ -9,15 +10,16 @@
 
 #include <sys/epoll.h>
 
-constexpr zen::Program program = {"uae", "UDP server of the Zen protocol: epoll, recvmmsg.",
-                                  "+:ehq", "./uae/uae -e 127.0.0.1 8000"};
+constexpr zen::Program program = {"uae", "UDP server of the Zen protocol: epoll, recvmmsg.", "eq",
+                                  "./uae/uae -e 127.0.0.1 8000"};
 constexpr unsigned batch_size = 32;          // datagrams
 constexpr std::size_t datagram_size = 65536; // bytes; no datagram has more
 
 // Room for the datagrams that one call takes, and for the answers to them.
 class Batch {
   public:
-    explicit Batch(int socket) : socket_(socket), bytes_(batch_size * datagram_size) {}
+    Batch(int socket, in_port_t own_port)
+        : socket_(socket), own_port_(own_port), bytes_(batch_size * datagram_size) {}
 
     // Receives what is there and answers it. False: there was nothing more.
     bool receive_and_answer(bool echo) {
@@ -28,14 +30,16 @@ class Batch {
         }
         const int count = recvmmsg(socket_, headers_.data(), batch_size, MSG_DONTWAIT, nullptr);
         if (count < 0 && errno != EAGAIN && errno != EINTR) {
-            zen::print("Cannot receive: ", std::strerror(errno));
+            zen::say("Cannot receive: ", std::strerror(errno));
             usleep(100'000); // it may go on: do not fill the log with it
         }
         answers_ = 0;
         for (unsigned i = 0; i < batch_size && static_cast<int>(i) < count; ++i) {
             const std::string_view datagram(&bytes_[i * datagram_size], headers_[i].msg_len);
-            if (echo) zen::log("Received from ", senders_[i], ": ", datagram);
-            add_answer(i, echo ? std::optional(datagram) : answer_to(senders_[i], datagram));
+            if (!echo) add_answer(i, answer_to(senders_[i], datagram));
+            else zen::log("Received from ", senders_[i], ": ", datagram);
+            // A datagram from the server's own port would come back to it for ever.
+            if (echo && senders_[i].port() != own_port_) add_answer(i, datagram);
         }
         send_answers();
         return count == static_cast<int>(batch_size);
@@ -71,7 +75,7 @@ class Batch {
         places_[answers_++] = from;
     }
 
-    // Each answer is sent or lost, as it may be on its way as well. sendmmsg stops before the first
+    // Each answer is sent or lost, as it could be lost on the way. sendmmsg stops before the first
     // that fails; only a call that begins with that one tells why.
     void send_answers() {
         for (unsigned done = 0; done < answers_;) {
@@ -90,6 +94,7 @@ class Batch {
     }
 
     int socket_;
+    in_port_t own_port_;
     std::vector<char> bytes_;
     std::array<zen::Address, batch_size> senders_ = {};
     std::array<iovec, batch_size> pieces_ = {};
@@ -100,29 +105,32 @@ class Batch {
 
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM | SOCK_NONBLOCK, 0));
         if (server && bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
 void serve_forever(int server, bool echo) {
-    const sigset_t &mask = zen::block_signals();
+    zen::stop_on_signals();
     const zen::Descriptor epoll(epoll_create1(0));
     epoll_event event = {EPOLLIN, {}};
     if (!epoll || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, server, &event) < 0)
         zen::fail("cannot watch the socket");
-    Batch batch(server);
     zen::Address own;
     getsockname(server, own.get(), &own.size);
-    zen::print("UDP server started at ", own);
-    while (!zen::stop_requested()) {
-        int ready = epoll_pwait2(epoll.get(), &event, 1, nullptr, &mask);
+    Batch batch(server, own.port());
+    zen::say("UDP server started at ", own);
+    while (!zen::stopping) {
+        int ready = epoll_pwait2(epoll.get(), &event, 1, nullptr, nullptr);
         if (ready < 0 && errno == ENOSYS) // an older kernel, or valgrind
-            ready = epoll_pwait(epoll.get(), &event, 1, -1, &mask);
+            ready = epoll_wait(epoll.get(), &event, 1, -1);
         if (ready < 0 && errno != EINTR) zen::fail("cannot wait");
-        while (ready > 0 && !zen::stop_requested() && batch.receive_and_answer(echo)) {
+        while (ready > 0 && !zen::stopping && batch.receive_and_answer(echo)) {
         }
     }
 }
@@ -131,9 +139,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         serve_forever(open_socket(options).get(), options.echo);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -2,6 +2,7 @@
 // and its filled places: the master sleeps in one, the workers in the other, and there is no
 // condition variable. Each worker has a slot that shows which client it serves.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <array>
@@ -11,7 +12,7 @@
 #include <semaphore.h>
 
 constexpr zen::Program program = {"mzts", "TCP server of the Zen protocol: threads and a ring.",
-                                  "+:hqt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
+                                  "qt:w:", "./mzts/mzts -w 4 127.0.0.1 8000"};
 
 // A POSIX semaphore. up never waits; down waits while the value is 0.
 class Semaphore {
@@ -133,6 +134,22 @@ void say_goodbye(int socket) {
     recv(socket, unread, sizeof unread, MSG_WAITALL);
 }
 
+// False if there is a question without an answer, or one that is too long: it is the last.
+bool collect_answers(const std::string &name, zen::Messages &questions, std::string &answers) {
+    while (const auto question = questions.next()) {
+        const std::string_view answer = zen::answer_to(*question);
+        if (answer.empty()) {
+            zen::log("Unrecognized question from ", name, ": ", *question);
+            return false;
+        }
+        zen::log("Received from ", name, ": ", *question);
+        answers += answer;
+        zen::log("Sent to ", name, ": ", answer);
+    }
+    if (questions.too_long()) zen::log("Question too long from ", name);
+    return !questions.too_long();
+}
+
 void Worker::converse(const Visitor &visitor) {
     zen::Messages questions('?', zen::max_message, zen::white_space);
     char buffer[4096];
@@ -140,19 +157,10 @@ void Worker::converse(const Visitor &visitor) {
         if (size < 0 && zen::interrupted()) continue;
         if (size < 0) zen::fail("cannot receive");
         questions.feed({buffer, static_cast<std::size_t>(size)});
-        while (const auto question = questions.next()) {
-            const std::string_view answer = zen::answer_to(*question);
-            if (answer.empty()) {
-                zen::log("Unrecognized question from ", visitor.name, ": ", *question);
-                return say_goodbye(visitor.socket);
-            }
-            zen::log("Received from ", visitor.name, ": ", *question);
-            send_all(visitor.socket, answer);
-            zen::log("Sent to ", visitor.name, ": ", answer);
-        }
-        if (!questions.too_long()) continue;
-        zen::log("Question too long from ", visitor.name);
-        return say_goodbye(visitor.socket);
+        std::string answers; // which go in one call of send
+        const bool refused = !collect_answers(visitor.name, questions, answers);
+        send_all(visitor.socket, answers);
+        if (refused) return say_goodbye(visitor.socket);
     }
     if (!questions.rest().empty())
         zen::log("End of file in mid-question from ", visitor.name, ": ", questions.rest());
@@ -178,7 +186,7 @@ class Crew {
             while (size-- > 0) workers_.push_back(std::make_unique<Worker>(ring, timeout));
         } catch (const std::system_error &error) {
             if (workers_.empty()) throw;
-            zen::print_to(STDERR_FILENO, "mzts: cannot start all workers: ", error.what());
+            zen::report(program, std::string("cannot start all workers: ") + error.what());
         }
     }
     ~Crew() {
@@ -194,15 +202,18 @@ class Crew {
 
 zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (listener && bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
             listen(listener.get(), 1024) == 0)
             return listener;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
 }
 
 // The master: accepts visitors and puts them into the ring, until a signal comes.
@@ -211,17 +222,20 @@ void serve_forever(int listener, const zen::Options &options) {
     zen::stop_on_signals();
     zen::Address own;
     getsockname(listener, own.get(), &own.size);
-    zen::print("TCP server started at ", own);
-    bool said = false;
+    zen::say("TCP server started at ", own);
+    bool exhausted = false;
     while (!zen::stopping) {
         zen::Address peer;
         const int client = accept4(listener, peer.get(), &peer.size, SOCK_CLOEXEC);
-        if (client < 0) {
-            zen::accept_failed(said);
-            continue;
+        exhausted = client < 0 && zen::exhausted(exhausted);
+        if (exhausted) zen::pause_shortly();
+        if (client < 0) continue;
+        try {
+            if (crew.ring.put({client, zen::printable(peer)})) continue;
+        } catch (const std::bad_alloc &) {
+            zen::say("Connection with ", peer, " closed: no memory");
         }
-        said = false;
-        if (!crew.ring.put({client, zen::printable(peer)})) close(client);
+        close(client);
     }
 }
 
@@ -229,9 +243,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         serve_forever(open_listener(options).get(), options);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

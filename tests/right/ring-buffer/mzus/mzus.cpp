@@ -3,6 +3,7 @@
 // free and the filled places. Each worker answers from the ring as well, and then frees the place:
 // as the places are taken in order but freed in any, the free ones are kept in a list.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <array>
@@ -12,7 +13,7 @@
 #include <semaphore.h>
 
 constexpr zen::Program program = {"mzus", "UDP server of the Zen protocol: threads and a ring.",
-                                  "+:hqw:", "./mzus/mzus -w 4 127.0.0.1 8000"};
+                                  "qw:", "./mzus/mzus -w 4 127.0.0.1 8000"};
 constexpr std::size_t place_count = 1100; // more than the 1024 workers that there may be
 
 struct Datagram {
@@ -97,7 +98,7 @@ class Crew {
             for (int i = 0; i < size; ++i) threads_.emplace_back(work, std::ref(shared));
         } catch (const std::system_error &error) {
             if (threads_.empty()) throw;
-            zen::print_to(STDERR_FILENO, "mzus: cannot start all workers: ", error.what());
+            zen::report(program, std::string("cannot start all workers: ") + error.what());
         }
     }
     Crew(const Crew &) = delete;
@@ -115,11 +116,14 @@ class Crew {
 
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM, 0));
         if (server && bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
 // Receives a datagram into a place. False: there was none, or a signal came.
@@ -128,7 +132,7 @@ bool receive(int socket, Datagram &place) {
     const ssize_t size = recvfrom(socket, place.bytes.data(), place.bytes.size(), 0,
                                   place.sender.get(), &place.sender.size);
     if (size < 0 && errno != EINTR) {
-        zen::print("Cannot receive: ", std::strerror(errno));
+        zen::say("Cannot receive: ", std::strerror(errno));
         usleep(100'000); // it may go on: do not fill the log with it
     }
     place.size = size < 0 ? 0 : static_cast<std::size_t>(size);
@@ -143,7 +147,7 @@ void serve_forever(int socket, int workers) {
     zen::stop_on_signals();
     zen::Address own;
     getsockname(socket, own.get(), &own.size);
-    zen::print("UDP server started at ", own);
+    zen::say("UDP server started at ", own);
     while (!zen::stopping) {
         const auto place = shared.free_places.take();
         if (!place) continue;
@@ -156,9 +160,8 @@ int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         serve_forever(open_socket(options).get(), options.workers);
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

@@ -38,14 +38,21 @@ static std::string shown(std::string_view bytes) {
         if (c == '\n') text += "\\n";
         else if (c == '\r') text += "\\r";
         else if (c == '\t') text += "\\t";
+        else if (c == '\\') text += "\\\\";
         else if (c >= ' ' && c <= '~') text += c;
         else text += code;
     }
     return text;
 }
 
-static void print_to(int descriptor, const std::string &line) {
-    [[maybe_unused]] const auto ignored = write(descriptor, line.data(), line.size());
+// What went wrong with the line, or nothing.
+static std::string print_to(int descriptor, std::string_view line) {
+    while (!line.empty()) {
+        const ssize_t written = write(descriptor, line.data(), line.size());
+        if (written >= 0) line.remove_prefix(static_cast<std::size_t>(written));
+        else if (errno != EINTR) return std::string("cannot print: ") + std::strerror(errno);
+    }
+    return "";
 }
 
 static int usage_error(const std::string &wrong) {
@@ -77,9 +84,14 @@ class Connection {
         hints.ai_socktype = SOCK_STREAM;
         const int failed = getaddrinfo(host.c_str(), port.c_str(), &hints, &list);
         if (failed != 0) return "cannot resolve " + host + ": " + gai_strerror(failed);
-        int error = EADDRNOTAVAIL;
-        for (const addrinfo *one = list; one && error != 0; one = one->ai_next)
-            error = try_address(*one);
+        int error = -1; // none yet
+        for (const addrinfo *one = list; one && error != 0; one = one->ai_next) {
+            const int later = try_address(*one);
+            // It says little that this machine cannot use an address: it has no IPv6 perhaps.
+            if (error == -1 ||
+                (later != EADDRNOTAVAIL && later != EAFNOSUPPORT && later != ENETUNREACH))
+                error = later;
+        }
         freeaddrinfo(list);
         return error == 0 ? "" : "cannot connect to " + name_ + ": " + std::strerror(error);
     }
@@ -152,7 +164,7 @@ class Connection {
 int main(int argc, char *argv[]) {
     for (int standard = 0; standard <= 2; ++standard) // or the socket would get its number
         if (fcntl(standard, F_GETFD) < 0) open("/dev/null", O_RDWR);
-    signal(SIGPIPE, SIG_IGN);
+    for (const int deadly : {SIGPIPE, SIGXFSZ}) signal(deadly, SIG_IGN); // write fails instead
     int seconds = 5, number = 0;
     opterr = 0;
     for (int letter; (letter = getopt(argc, argv, "+:ht:")) != -1;) {
@@ -177,9 +189,10 @@ int main(int argc, char *argv[]) {
          {"Beautiful is better than?", "Explicit is better than?", "Simple is better than?"}) {
         std::string answer;
         if (failure.empty()) failure = connection.ask(question);
-        if (failure.empty()) print_to(STDOUT_FILENO, std::string("Sent: ") + question + '\n');
+        if (failure.empty())
+            failure = print_to(STDOUT_FILENO, std::string("Sent: ") + question + '\n');
         if (failure.empty()) failure = connection.receive(answer);
-        if (failure.empty()) print_to(STDOUT_FILENO, "Received: " + shown(answer) + '\n');
+        if (failure.empty()) failure = print_to(STDOUT_FILENO, "Received: " + shown(answer) + '\n');
     }
     if (!failure.empty()) print_to(STDERR_FILENO, "zenc: " + shown(failure) + '\n');
     return failure.empty() ? 0 : 1;

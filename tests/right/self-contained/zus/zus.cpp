@@ -42,23 +42,24 @@ std::string shown(std::string_view bytes) {
         if (c == '\n') text += "\\n";
         else if (c == '\r') text += "\\r";
         else if (c == '\t') text += "\\t";
+        else if (c == '\\') text += "\\\\";
         else if (c >= ' ' && c <= '~') text += c;
         else text += code;
     }
     return text;
 }
 
-// Writes a line with one call; cut, if a pipe would not take it whole. Where nobody reads it, a
-// signal ends the wait. What fails otherwise is left out: a server outlives its log.
+// Writes a line with one call; cut, if a pipe would not take it whole. A call that a signal has
+// interrupted is made again. What fails otherwise is left out: a server outlives its log.
 void print(std::string line) {
     if (line.size() > 4000) line.replace(4000, line.npos, "...");
     line += '\n';
-    while (write(STDOUT_FILENO, line.data(), line.size()) < 0 && errno == EINTR && !stopping) {
+    while (write(STDOUT_FILENO, line.data(), line.size()) < 0 && errno == EINTR) {
     }
 }
 
 void log(const std::string &line) {
-    if (!quiet && !stopping) print(line);
+    if (!quiet) print(line);
 }
 
 [[noreturn]] void end_with(int status, const std::string &line) {
@@ -89,11 +90,16 @@ void read_command_line(int argc, char *argv[]) {
 }
 
 // SIGINT and SIGTERM set a flag and interrupt the call that sleeps. One that comes just before the
-// call would not: so an alarm interrupts again, every 50 ms.
-void on_signal(int) {
-    stopping = 1;
+// call would not: so an alarm interrupts again, every 50 ms. After 0.8 s of that, it is a line of
+// the log that nobody reads which keeps the server from stopping: then it ends as it is.
+void on_signal(int number) {
+    static volatile std::sig_atomic_t alarms = 0;
     const itimerval again = {{0, 50'000}, {0, 50'000}};
-    setitimer(ITIMER_REAL, &again, nullptr);
+    if (!stopping) setitimer(ITIMER_REAL, &again, nullptr);
+    stopping = 1;
+    if (number != SIGALRM) return;
+    alarms = alarms + 1;
+    if (alarms >= 16) _exit(0);
 }
 
 void prepare_process() {
@@ -122,17 +128,23 @@ std::string name_of(const sockaddr_storage &address, socklen_t size) {
     return name_of(a_host, a_port);
 }
 
-// A socket bound to the first address of the host that lets itself be bound.
+// Whether an error says only that this machine cannot use an address, as it has no IPv6 perhaps.
+bool says_little(int error) {
+    return error == EADDRNOTAVAIL || error == EAFNOSUPPORT || error == ENETUNREACH;
+}
+
+// A socket bound to the first of the host's addresses that can be bound.
 int open_socket() {
     addrinfo hints = {}, *list = nullptr;
     hints.ai_socktype = SOCK_DGRAM;
     const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &list);
     if (error != 0) end_with(1, "cannot resolve " + shown(host) + ": " + gai_strerror(error));
-    int server = -1, reason = EADDRNOTAVAIL;
-    for (const addrinfo *one = list; one && server < 0; one = one->ai_next) {
+    int server = -1, reason = 0;
+    for (const addrinfo *one = list; one && server < 0 && reason != EADDRINUSE;
+         one = one->ai_next) {
         server = socket(one->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         if (server >= 0 && bind(server, one->ai_addr, one->ai_addrlen) == 0) continue;
-        reason = errno;
+        if (reason == 0 || !says_little(errno)) reason = errno;
         if (server >= 0) close(server);
         server = -1;
     }

@@ -1,15 +1,18 @@
 // uap in another style: signals are blocked for good, and come as data from a signalfd, which poll
-// watches beside the socket. A line of the log that nobody reads must not keep the server from
-// looking there: so a timer interrupts its write now and then. The socket is asked for the size of
-// a datagram first (MSG_PEEK, MSG_TRUNC), and the buffer grows with what comes.
+// watches beside the socket. This is one answer to the race between the look at a flag and the
+// wait: there is no flag, and a signal that comes just before poll makes the signalfd readable, so
+// that poll returns at once. No handler runs, and no alarm has to interrupt anything. The log waits
+// by poll for the signalfd as well, as its reader may be gone for ever. The socket is asked for the
+// size of a datagram first (MSG_PEEK, MSG_TRUNC), and the buffer grows with what comes.
 
+#include "../program.h"
 #include "../zen.h"
 
 #include <vector>
 
 #include <sys/signalfd.h>
 
-constexpr zen::Program program = {"uap", "UDP server of the Zen protocol: poll, signalfd.", "+:ehq",
+constexpr zen::Program program = {"uap", "UDP server of the Zen protocol: poll, signalfd.", "eq",
                                   "./uap/uap -e 127.0.0.1 8000"};
 
 // SIGINT and SIGTERM, which from now on are not delivered but read.
@@ -38,34 +41,35 @@ class Signals {
 
 class Log {
   public:
-    explicit Log(const Signals &signals) : signals_(signals) {
-        struct sigaction action = {};
-        action.sa_handler = [](int) {}; // it is there to interrupt, without SA_RESTART
-        sigaction(SIGALRM, &action, nullptr);
-    }
+    explicit Log(const Signals &signals) : signals_(signals) {}
 
-    // Writes a line, whole and at once, and cut if it is too long for that. Where nobody reads it,
-    // waits until somebody does or a signal comes.
-    template <class... Parts> void print(const Parts &...parts) const {
-        std::string line = (zen::printable(parts) + ...);
-        if (line.size() > 4000) line.replace(4000, line.npos, "...");
-        line += '\n';
-        set_timer(100'000);
-        while (write(STDOUT_FILENO, line.data(), line.size()) < 0 && errno == EINTR &&
-               !signals_.came()) {
-        }
-        set_timer(0);
+    // Prints a line; leaves it out where that fails or would take too long.
+    template <class... Parts> void print(const Parts &...parts) {
+        if (has_room()) zen::say(parts...);
     }
-    template <class... Parts> void event(const Parts &...parts) const {
+    template <class... Parts> void event(const Parts &...parts) {
         if (!zen::quiet) print(parts...);
     }
 
   private:
-    static void set_timer(int microseconds) { // 0 = off
-        const itimerval every = {{0, microseconds}, {0, microseconds}};
-        setitimer(ITIMER_REAL, &every, nullptr);
+    // Whether a line can be written without blocking: waits until its reader has made room. After
+    // a signal it waits no longer than to half a second from then on, for all lines together.
+    bool has_room() {
+        while (true) {
+            int left = -1; // milliseconds, -1 = for ever
+            if (signals_.came()) {
+                const auto now = zen::Clock::now();
+                if (end_ == zen::Clock::time_point()) end_ = now + std::chrono::milliseconds(500);
+                left = static_cast<int>((std::max(end_, now) - now) / std::chrono::milliseconds(1));
+            }
+            pollfd sources[] = {{STDOUT_FILENO, POLLOUT, 0}, {signals_.get(), POLLIN, 0}};
+            const int ready = poll(sources, left < 0 ? 2 : 1, left);
+            if (ready > 0 && sources[0].revents != 0) return true; // also to fail, if nobody reads
+            if (ready == 0) return false;
+        }
     }
     const Signals &signals_;
+    zen::Clock::time_point end_ = {};
 };
 
 class Server {
@@ -75,6 +79,7 @@ class Server {
     void run() {
         zen::Address own;
         getsockname(socket_.get(), own.get(), &own.size);
+        own_port_ = own.port();
         log_.print("UDP server started at ", own);
         while (!signals_.came()) {
             pollfd sources[] = {{socket_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
@@ -82,7 +87,7 @@ class Server {
             for (int i = 0; i < 50 && !signals_.came() && serve_one(); ++i) {
             }
         }
-        if (!zen::quiet) log_.print("Server stopped");
+        log_.event("Server stopped");
     }
 
   private:
@@ -90,8 +95,7 @@ class Server {
     bool serve_one() {
         const ssize_t size = recv(socket_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC);
         if (size < 0) return failed();
-        if (buffer_.size() <= static_cast<std::size_t>(size))
-            buffer_.resize(static_cast<std::size_t>(size) + 1);
+        if (buffer_.size() <= static_cast<std::size_t>(size) && !grow(size)) return true;
         zen::Address client;
         const ssize_t received =
             recvfrom(socket_.get(), buffer_.data(), buffer_.size(), 0, client.get(), &client.size);
@@ -99,11 +103,22 @@ class Server {
         const std::string_view bytes(buffer_.data(), static_cast<std::size_t>(received));
         if (!echo_) answer(client, bytes);
         else log_.event("Received from ", client, ": ", bytes);
-        if (echo_) send_back(client, bytes);
+        // A datagram from the server's own port would come back to it for ever.
+        if (echo_ && client.port() != own_port_) send_back(client, bytes);
         return true;
     }
 
-    bool failed() const {
+    // False: there is no memory for the datagram, and it is dropped.
+    bool grow(ssize_t size) try {
+        buffer_.resize(static_cast<std::size_t>(size) + 1);
+        return true;
+    } catch (const std::bad_alloc &) {
+        recv(socket_.get(), nullptr, 0, 0);
+        log_.print("Datagram lost: no memory");
+        return false;
+    }
+
+    bool failed() {
         if (errno == EAGAIN || errno == EINTR) return false;
         log_.print("Cannot receive: ", std::strerror(errno));
         pollfd signals = {signals_.get(), POLLIN, 0};
@@ -111,7 +126,7 @@ class Server {
         return false;
     }
 
-    void answer(zen::Address &client, std::string_view bytes) const {
+    void answer(zen::Address &client, std::string_view bytes) {
         const std::string_view question = zen::trim(bytes), text = zen::answer_to(question);
         if (bytes.size() > zen::max_message) {
             log_.event("Question too long from ", client);
@@ -123,8 +138,8 @@ class Server {
         }
     }
 
-    // What the kernel has no room for is lost, as it may be on its way as well.
-    void send_back(zen::Address &client, std::string_view bytes) const {
+    // If the kernel has no room for it, it is lost, as it could be lost on the way.
+    void send_back(zen::Address &client, std::string_view bytes) {
         ssize_t sent = -1;
         do sent = sendto(socket_.get(), bytes.data(), bytes.size(), 0, client.get(), client.size);
         while (sent < 0 && errno == EINTR);
@@ -134,6 +149,7 @@ class Server {
 
     zen::Descriptor socket_;
     bool echo_;
+    in_port_t own_port_ = 0;
     Signals signals_;
     Log log_{signals_};
     std::vector<char> buffer_ = std::vector<char>(2048);
@@ -141,19 +157,21 @@ class Server {
 
 zen::Descriptor open_socket(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_DGRAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor server(socket(address->ai_family, SOCK_DGRAM | SOCK_NONBLOCK, 0));
         if (server && bind(server.get(), address->ai_addr, address->ai_addrlen) == 0) return server;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot bind to " + zen::address_name(options.host, options.port));
+    zen::fail("cannot bind to " + zen::address_name(options.host, options.port), error);
 }
 
 int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     try {
         Server(open_socket(options), options.echo).run();
-        return 0;
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }

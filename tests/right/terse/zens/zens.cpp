@@ -1,11 +1,13 @@
 // zens in another style: it says little. One sign a line for what is out of the ordinary, nothing
 // for a question that is answered. A Visit is an object that asks for one question after the other,
-// as from a file, and keeps what has come behind it.
+// as from a file, and keeps what has come behind it. It sends its answers when there is no further
+// question in what has come, all at once.
 
+#include "../program.h"
 #include "../zen.h"
 
 constexpr zen::Program program = {"zens", "Iterative TCP server of the Zen protocol, of few words.",
-                                  "+:hqt:", "./zens/zens -t 10 127.0.0.1 8000"};
+                                  "qt:", "./zens/zens -t 10 127.0.0.1 8000"};
 
 class Visit {
   public:
@@ -21,9 +23,10 @@ class Visit {
             if (answer.empty()) {
                 const bool whole = question.ends_with('?');
                 zen::log(whole ? "? " : "> ", peer_, " ", whole ? question : "");
+                send_answers();
                 return hang_up();
             }
-            send_all(answer);
+            answers_ += answer;
             question.clear();
         }
         if (!question.empty()) zen::log("< ", peer_, " ", question);
@@ -45,18 +48,22 @@ class Visit {
         }
     }
 
-    // Takes a question, or as much as a question may have. False: end of file first.
+    // Takes a question; an empty one, if it is too long. False: end of file first.
     bool read_question(std::string &question) {
         while (true) {
-            rest_.erase(0, std::min(rest_.find_first_not_of(zen::white_space), rest_.size()));
+            const std::size_t space =
+                std::min(rest_.find_first_not_of(zen::white_space), rest_.size());
+            rest_.erase(0, space);
+            skipped_ += space; // it counts, but is dropped
             const std::size_t mark = rest_.find('?');
-            const bool whole = mark != rest_.npos, full = rest_.size() >= zen::max_message;
-            if (whole || full) {
-                question = rest_.substr(
-                    0, std::min(whole ? mark + 1 : zen::max_message, zen::max_message));
-                rest_.erase(0, question.size());
+            if (skipped_ + std::min(mark, rest_.size()) >= zen::max_message) return true; // full
+            if (mark != rest_.npos) {
+                question = rest_.substr(0, mark + 1);
+                rest_.erase(0, mark + 1);
+                skipped_ = 0;
                 return true;
             }
+            send_answers();
             char buffer[512];
             const std::size_t size = receive(buffer, sizeof buffer);
             if (size == 0) question = rest_;
@@ -65,12 +72,14 @@ class Visit {
         }
     }
 
-    void send_all(std::string_view bytes) {
+    void send_answers() {
+        std::string_view bytes = answers_;
         while (!bytes.empty()) {
             const ssize_t sent = send(socket_, bytes.data(), bytes.size(), 0);
             if (sent >= 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
             else if (!zen::interrupted()) zen::fail("cannot send");
         }
+        answers_.clear();
     }
 
     // A close with bytes unread would send a reset, and the last answers could be lost.
@@ -82,21 +91,26 @@ class Visit {
     }
 
     int socket_;
-    std::string rest_; // what has come behind the last question
+    std::string rest_;        // what has come behind the last question,
+    std::size_t skipped_ = 0; // and the white space that was dropped of it
+    std::string answers_;
     const zen::Address &peer_;
 };
 
 zen::Descriptor open_listener(const zen::Options &options) {
     const zen::Addresses addresses = zen::resolve(options.host, options.port, SOCK_STREAM);
-    for (const addrinfo *address = addresses.get(); address; address = address->ai_next) {
+    int error = 0;
+    for (auto *address = addresses.get(); address && error != EADDRINUSE;
+         address = address->ai_next) {
         zen::Descriptor listener(socket(address->ai_family, SOCK_STREAM, 0));
         const int on = 1;
         setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (listener && bind(listener.get(), address->ai_addr, address->ai_addrlen) == 0 &&
             listen(listener.get(), 1024) == 0)
             return listener;
+        error = zen::telling_error(error, errno);
     }
-    zen::fail("cannot listen on " + zen::address_name(options.host, options.port));
+    zen::fail("cannot listen on " + zen::address_name(options.host, options.port), error);
 }
 
 int main(int argc, char *argv[]) {
@@ -106,24 +120,21 @@ int main(int argc, char *argv[]) {
         zen::stop_on_signals();
         zen::Address own;
         getsockname(listener.get(), own.get(), &own.size);
-        zen::print("TCP server started at ", own);
-        for (bool said = false; !zen::stopping;) {
+        zen::say("TCP server started at ", own);
+        for (bool exhausted = false; !zen::stopping;) {
             zen::Address peer;
             const zen::Descriptor client(accept(listener.get(), peer.get(), &peer.size));
-            if (!client) {
-                zen::accept_failed(said);
-                continue;
-            }
-            said = false;
+            exhausted = !client && zen::exhausted(exhausted);
+            if (exhausted) zen::pause_shortly();
+            if (!client) continue;
             try {
                 Visit(client.get(), peer, options.timeout).serve();
             } catch (const std::exception &error) {
                 zen::log("! ", peer, " ", error.what());
             }
         }
-        if (!zen::quiet) zen::print("Server stopped");
-        return 0;
+        zen::log("Server stopped");
     } catch (const std::exception &error) {
-        return zen::report(program, error);
+        return zen::report(program, error.what());
     }
 }
