@@ -164,7 +164,6 @@ inline void stop_on_signals() {
     };
     for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
 }
-
 // ---- The command line
 /// What a program is. `letters` are its options besides -h, as getopt takes them: a colon follows
 /// an option with a value. Every server has -q, and no client.
@@ -228,7 +227,8 @@ inline Options start(int argc, char *argv[], const Program &program) {
         usage_error(program, what + " must be a number from " + std::to_string(low) + " to " +
                                  std::to_string(high) + ", not '" + text + "'");
     };
-    const std::string letters = std::string("+:h") + program.letters; // +: options before HOST only
+    setenv("POSIXLY_CORRECT", "1", 0); // for glibc's getopt: options stand before HOST only
+    const std::string letters = std::string(":h") + program.letters;
     for (int letter; (letter = getopt(argc, argv, letters.c_str())) != -1;) switch (letter) {
         case 'h': std::exit(write_all(1, help(program)) ? 0 : report(program, "cannot print"));
         case 'q': quiet = true; break;
