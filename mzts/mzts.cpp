@@ -85,7 +85,7 @@ void converse(int client, const std::string &peer) {
     char buffer[4096];
     while (!zen::stopping) {
         const ssize_t size = recv(client, buffer, sizeof buffer, 0);
-        if (size < 0 && zen::interrupted()) continue;
+        if (size < 0 && errno == EINTR) continue; // the loop looks whether it is to end
         if (size < 0) zen::fail("cannot receive");
         if (size == 0) break; // end of file: the client has no more questions
         questions.feed({buffer, static_cast<std::size_t>(size)});

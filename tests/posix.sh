@@ -9,7 +9,7 @@
 
 posix='_exit accept bind close connect exit fcntl fork freeaddrinfo gai_strerror getaddrinfo
     getnameinfo getopt getrlimit getsockname kill listen memchr memcmp memcpy memmove memset open
-    optarg optind optopt poll recv recvfrom select send sendto setitimer setrlimit setsockopt shutdown
+    optarg optind optopt poll recv recvfrom select send sendto setenv setitimer setrlimit setsockopt shutdown
     sigaction signal socket strchr strerror strlen strtol waitpid write'
 # No source calls these. Clang makes bcmp of memcmp, FD_SET checks by fdelt where it is fortified, and
 # the hash tables of libc++ round by ceilf.
