@@ -148,10 +148,10 @@ inline bool exhausted(bool said) {
 /// Sleeps for a tenth of a second, or until a signal comes: where a call would fail again at once.
 inline void pause_shortly() { poll(nullptr, 0, 100); }
 
+inline void (*at_last)() = nullptr; // called before a stuck process is ended, see below
 /// From now on SIGINT and SIGTERM set `stopping`, and start an alarm: every 50 ms it interrupts the
 /// call that sleeps (EINTR), because the signal itself may come just before such a call. A process
 /// that has not ended after 0.75 s, as nobody reads its log, is ended as it is: exit status 0.
-inline void (*at_last)() = nullptr; // called before that, if it is set
 inline void stop_on_signals() {
     struct sigaction action = {};
     action.sa_handler = [](int signal) {

@@ -62,10 +62,8 @@ class BaseServer {
     void serve_forever(int poll_interval = 500) {
         open();
         serving_thread_ = std::this_thread::get_id();
-        for (serving_ = true; !shutdown_requested_ && !zen::stopping; service_actions()) {
-            if (!has_room()) poll(nullptr, 0, 10); // the clients wait in the backlog
-            else if (wait(poll_interval)) handle_request_noblock();
-        }
+        for (serving_ = true; !shutdown_requested_ && !zen::stopping; service_actions())
+            if (wait(poll_interval)) handle_request_noblock();
         serving_ = shutdown_requested_ = false;
     }
     /// Makes serve_forever() return, and waits until it has (unless the serving thread calls it).
@@ -136,11 +134,14 @@ class BaseServer {
         return poll(&source, 1, milliseconds) > 0;
     }
     void handle_request_noblock() try {
+        for (; !has_room(); service_actions()) // the clients wait in the backlog
+            if (poll(nullptr, 0, 10); shutdown_requested_ || zen::stopping) return;
         const RequestPointer request = get_request();
         if (request && verify_request(*request)) process_request(request);
         else if (request) shutdown_request(*request);
     } catch (const std::exception &error) { // this request is dropped, and the server goes on
         zen::say("Cannot serve a request: ", error.what());
+        zen::pause_shortly(); // a datagram may still be there, and fail again at once
     }
     HandlerClass handler_class_;
     std::atomic<bool> shutdown_requested_ = false, serving_ = false;
@@ -164,10 +165,10 @@ class TCPServer : public BaseServer {
         } else {
             const zen::Addresses list = zen::resolve(host_, port_, socket_type);
             for (auto *info = list.get(); info && error_ != EADDRINUSE; info = info->ai_next)
-                if (address_family == AF_UNSPEC || address_family == info->ai_family)
+                if (!socket_ && (address_family == AF_UNSPEC || address_family == info->ai_family))
                     try_address(info->ai_family, info->ai_addr, info->ai_addrlen);
         }
-        if (!socket_) fail(error_);
+        if (!socket_) fail(error_ != 0 ? error_ : EAFNOSUPPORT); // none of that family
     }
     void server_activate() override {
         if (listen(fileno(), request_queue_size) != 0) fail(errno);
@@ -202,7 +203,6 @@ class TCPServer : public BaseServer {
 
   private:
     void try_address(int family, const sockaddr *address, socklen_t size) {
-        if (socket_) return;
         zen::Descriptor candidate(socket(family, socket_type, 0));
         const int on = allow_reuse_address;
         if (candidate) setsockopt(candidate.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -214,7 +214,7 @@ class TCPServer : public BaseServer {
         zen::fail(what + (port_.empty() ? host_ : zen::address_name(host_, port_)), error);
     }
     std::string host_, port_;
-    int error_ = EAFNOSUPPORT; // of the addresses that could not be bound
+    int error_ = 0; // of the addresses that could not be bound
     bool exhausted_ = false;
 };
 /// A server of datagrams.
@@ -335,10 +335,9 @@ template <class Server> class ForkingMixIn : public Server {
 
   private:
     static bool signal_children(int signal) {
-        bool any = false;
-        for (const pid_t pid : children_)
-            if (pid != 0) any = kill(pid, signal) == 0;
-        return any;
+        return std::count_if(children_.begin(), children_.end(), [=](const auto &pid) {
+                   return pid != 0 && kill(pid, signal) == 0;
+               }) > 0;
     }
     // 0 = no child. Static, for the signal handler: a process has one server of a forking class.
     static inline std::array<std::atomic<pid_t>, max_children> children_{};

@@ -52,7 +52,8 @@ class Messages {
     /// complete yet, or too long.
     std::optional<std::string_view> next() {
         const std::size_t begin = std::min(text_.find_first_not_of(skipped_, begin_), text_.size());
-        dropped_ += begin - std::exchange(begin_, begin);
+        dropped_ += begin - begin_;
+        begin_ = begin;
         searched_ = std::min(text_.find(delimiter_, std::max(begin, searched_)), text_.size());
         if (searched_ == text_.size() || too_long()) return {};
         begin_ = ++searched_;
@@ -60,8 +61,7 @@ class Messages {
         return std::string_view(text_).substr(begin, begin_ - begin);
     }
 
-    /// When next() has returned nothing: whether the next message is too long, and what is there of
-    /// it.
+    /// When next() has returned nothing: whether the next message is too long, and its beginning.
     bool too_long() const { return dropped_ + searched_ - begin_ >= limit_; }
     std::string_view rest() const { return std::string_view(text_).substr(begin_); }
 

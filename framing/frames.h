@@ -41,8 +41,7 @@ class Frames {
         return bytes.substr(0, static_cast<std::size_t>(size_));
     }
 
-    /// When next() has returned nothing: whether the next frame is too long, and what is there of
-    /// it.
+    /// When next() has returned nothing: whether the next frame is too long, and its beginning.
     bool too_long() const { return size_ > limit_; }
     std::string_view rest() const { return std::string_view(text_).substr(begin_); }
 
@@ -135,8 +134,8 @@ inline Frames padded_frames() {
 
 // ----
 
-/// A message as the servers show it: of a long one, the first 1000 bytes and how many there are.
-/// Even if all of these are escaped, they fit into a line of the log.
+/// A message as the servers show it: of a message of over block_size bytes, the first 1000 and how
+/// many there are.
 inline std::string excerpt(std::string_view message) {
     if (message.size() <= block_size) return std::string(message);
     return std::string(message.substr(0, 1000))

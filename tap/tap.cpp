@@ -45,8 +45,8 @@ struct Watcher {
     // Watches a descriptor for reading, for writing or for both; with neither, no longer.
     void watch(int descriptor, bool reading, bool writing) {
         const auto number = static_cast<std::size_t>(descriptor);
-        watched.resize(std::max(watched.size(), number + 1));
-        list.reserve(watched.capacity()); // here, as wait must not run out of memory
+        if (number >= list.capacity()) list.reserve(2 * number + 2); // wait must not allocate
+        if (number >= watched.size()) watched.resize(list.capacity());
         watched[number] = static_cast<short>((reading ? POLLIN : 0) | (writing ? POLLOUT : 0));
     }
 
@@ -55,7 +55,7 @@ struct Watcher {
         list.clear();
         for (std::size_t i = 0; i < watched.size(); ++i)
             if (watched[i] != 0) list.push_back({static_cast<int>(i), watched[i], watched[i]});
-        int count = poll(list.data(), list.size(), seconds < 0 ? -1 : seconds * 1000);
+        const int count = poll(list.data(), list.size(), seconds < 0 ? -1 : seconds * 1000);
         if (count < 0 && errno == EINVAL) zen::pause_shortly(); // RLIMIT_NOFILE fell: try them all
         else if (count < 0 && !zen::not_ready()) zen::fail("cannot poll");
         for (std::size_t i = 0; i < list.size(); ++i) // POLLERR, POLLHUP: recv tells why

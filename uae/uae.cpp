@@ -81,7 +81,7 @@ void serve_forever(int server, bool echoing) {
     getsockname(server, own.get(), &own.size); // with port 0, the system has chosen the port
     fcntl(server, F_SETFL, O_NONBLOCK); // where a datagram was damaged, recvfrom does not sleep
     const zen::Descriptor epoll(epoll_create1(0));
-    if (!epoll) zen::fail("cannot create an epoll instance (epoll_create1)");
+    if (!epoll) zen::fail("cannot create an epoll (epoll_create1)");
     epoll_event event = {EPOLLIN, {}};
     if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, server, &event) < 0)
         zen::fail("cannot watch the socket (epoll_ctl)");
