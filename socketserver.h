@@ -192,9 +192,9 @@ class TCPServer : public BaseServer {
         const timeval second = {1, 0};
         setsockopt(request.socket, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
         const auto end = zen::Clock::now() + std::chrono::seconds(1);
-        char buffer[4096];
+        char unread[4096];
         for (ssize_t ignored = 0; ignored < 262'144 && zen::Clock::now() < end;) {
-            const ssize_t size = recv(request.socket, buffer, sizeof buffer, 0);
+            const ssize_t size = recv(request.socket, unread, sizeof unread, 0);
             if (size == 0 || (size < 0 && !zen::interrupted())) break;
             ignored += std::max<ssize_t>(size, 0);
         }

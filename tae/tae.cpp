@@ -48,8 +48,7 @@ struct Watcher {
         if (events == before) return; // a system call saved
         const int what = before == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
         epoll_event event = {events, {.fd = descriptor}}; // level-triggered: as long as it is ready
-        if (epoll_ctl(epoll.get(), what, descriptor, &event) < 0)
-            zen::fail("cannot watch (epoll_ctl)");
+        if (epoll_ctl(epoll.get(), what, descriptor, &event) < 0) zen::fail("epoll_ctl failed");
         watched[descriptor] = events;
     }
 
@@ -57,7 +56,7 @@ struct Watcher {
     void wait(int seconds, auto handle) {
         epoll_event list[256]; // if more are ready, they come the next time
         const int count = epoll_wait(epoll.get(), list, 256, seconds < 0 ? -1 : seconds * 1000);
-        if (count < 0 && !zen::not_ready()) zen::fail("cannot wait (epoll_wait)");
+        if (count < 0 && !zen::not_ready()) zen::fail("epoll_wait failed");
         for (int i = 0; i < count; ++i) // EPOLLERR, EPOLLHUP: recv tells why
             handle(list[i].data.fd, (list[i].events & ~EPOLLOUT) != 0);
     }
@@ -130,7 +129,7 @@ struct Server {
     std::set<int> refused = {};                   // those of them that are to leave
 
     void serve_forever() {
-        if (!watcher.epoll) zen::fail("cannot create an epoll (epoll_create1)");
+        if (!watcher.epoll) zen::fail("epoll_create1 failed");
         zen::stop_on_signals();
         fcntl(listener.get(), F_SETFL, O_NONBLOCK);
         watcher.watch(listener.get(), true, false);

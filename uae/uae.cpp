@@ -81,15 +81,14 @@ void serve_forever(int server, bool echoing) {
     getsockname(server, own.get(), &own.size); // with port 0, the system has chosen the port
     fcntl(server, F_SETFL, O_NONBLOCK); // where a datagram was damaged, recvfrom does not sleep
     const zen::Descriptor epoll(epoll_create1(0));
-    if (!epoll) zen::fail("cannot create an epoll (epoll_create1)");
+    if (!epoll) zen::fail("epoll_create1 failed");
     epoll_event event = {EPOLLIN, {}};
-    if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, server, &event) < 0)
-        zen::fail("cannot watch the socket (epoll_ctl)");
+    if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, server, &event) < 0) zen::fail("epoll_ctl failed");
     zen::say("UDP server started at ", own);
     while (!zen::stopping) {
         epoll_event list[1];
         const int count = epoll_wait(epoll.get(), list, 1, -1);
-        if (count < 0 && !zen::not_ready()) zen::fail("cannot wait (epoll_wait)");
+        if (count < 0 && !zen::not_ready()) zen::fail("epoll_wait failed");
         for (int i = 0; count > 0 && i < datagram_limit; ++i)
             if (!serve_datagram(server, echoing, own.port())) break;
     }

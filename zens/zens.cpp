@@ -63,9 +63,9 @@ void hang_up(int client) {
     const timeval second = {1, 0};
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
     const auto end = zen::Clock::now() + std::chrono::seconds(1);
-    char buffer[4096];
+    char unread[4096];
     for (ssize_t ignored = 0; ignored < 262'144 && zen::Clock::now() < end;) {
-        const ssize_t size = recv(client, buffer, sizeof buffer, 0);
+        const ssize_t size = recv(client, unread, sizeof unread, 0);
         if (size == 0 || (size < 0 && !zen::interrupted())) return;
         ignored += std::max<ssize_t>(size, 0);
     }
