@@ -1,5 +1,5 @@
 // program.h: what all programs of the kit need and none of them teaches: errors, descriptors and
-// addresses, printing, pausing and stopping, the command line. The socket calls are in the programs.
+// addresses, printing, pausing and stopping, the command line. Socket calls are in the programs.
 #pragma once
 
 #include <atomic>
@@ -30,12 +30,12 @@ inline std::atomic<bool> stopping = false; // SIGINT or SIGTERM has come: see st
 [[noreturn]] inline void fail(const std::string &what, int error = errno) {
     throw std::runtime_error(what + ": " + std::strerror(error == EAGAIN ? ETIMEDOUT : error));
 }
-/// Whether a call failed only because a signal interrupted it, so that it is to be made again.
+/// Whether a call failed only because a signal interrupted it, and is to be repeated.
 inline bool interrupted() { return errno == EINTR && !stopping; }
-/// Whether a call failed only because it can do nothing now, without blocking or with a signal.
+/// Whether a call failed only because it would have to wait (EAGAIN) or a signal came (EINTR).
 inline bool not_ready() { return errno == EAGAIN || errno == EINTR; }
-/// Of the errors of two addresses of a host, the one that says more (0: there is none yet). It says
-/// least that this machine cannot use an address, for example because it has no IPv6.
+/// Which of two errors to report when the addresses of a host are tried in turn (0: none yet). The
+/// later one, unless it only says that this machine cannot use the address (it has no IPv6).
 inline int telling_error(int earlier, int later) {
     const bool unusable = later == EADDRNOTAVAIL || later == EAFNOSUPPORT || later == ENETUNREACH;
     return earlier != 0 && unusable ? earlier : later;
@@ -130,8 +130,8 @@ template <class... Parts> void say(const Parts &...parts) try {
     write_all(STDOUT_FILENO, line += '\n');
 } catch (const std::bad_alloc &) {
 }
-/// Prints a line for an event, unless the server is to be quiet (-q).
-inline bool quiet = false;
+inline bool quiet = false; // option -q
+/// Prints a line for an event, unless the server is to be quiet.
 template <class... Parts> void log(const Parts &...parts) {
     if (!quiet) say(parts...);
 }
@@ -145,15 +145,15 @@ inline bool exhausted(bool said) {
     if (!said) say("Cannot accept: ", std::strerror(errno));
     return true;
 }
-/// Sleeps for a tenth of a second, or until a signal comes: where a call would fail again at once.
+/// Sleeps 0.1 s, or until a signal comes. Used where a call would fail again at once.
 inline void pause_shortly() { poll(nullptr, 0, 100); }
 
-inline void (*at_last)() = nullptr; // called before a stuck process is ended, see below
+inline void (*at_last)() = nullptr; // if set, called before a stuck process is ended: see below
 /// From now on SIGINT and SIGTERM set `stopping`, and start an alarm: every 50 ms it interrupts the
 /// call that sleeps (EINTR), because the signal itself may come just before such a call. A process
 /// that has not ended after 0.75 s, as nobody reads its log, is ended as it is: exit status 0.
 inline void stop_on_signals() {
-    struct sigaction action = {};
+    struct sigaction action = {}; // without SA_RESTART: calls that sleep return EINTR
     action.sa_handler = [](int signal) {
         const itimerval again = {{0, 50'000}, {0, 50'000}};
         if (!stopping.exchange(true)) setitimer(ITIMER_REAL, &again, nullptr); // raises SIGALRM
@@ -166,14 +166,14 @@ inline void stop_on_signals() {
 }
 // ---- The command line
 /// What a program is. `letters` are its options besides -h, as getopt takes them: a colon follows
-/// an option with a value. Every server has -q, and no client.
+/// an option with a value. has('q') tells a server from a client.
 struct Program {
     const char *name, *purpose, *letters, *example, *port = "65432";
     bool has(char letter) const { return std::strchr(letters, letter); }
 };
 struct Options { // what the command line says
     std::string host = "127.0.0.1", port, message = "Hello, Server!";
-    int timeout, workers = 32; // seconds, 0 = never; threads
+    int timeout, workers = 32; // -t in seconds, 0 = no limit; -w
     bool fork = false, echo = false;
 };
 /// Prints "PROGRAM: what: why" on standard error. Returns the exit status, 1.
@@ -206,9 +206,9 @@ inline std::string help(const Program &program) {
     write_all(STDERR_FILENO, help(program).substr(0, help(program).find('\n') + 1));
     std::exit(2);
 }
-/// Readies the process for what every program of the kit survives.
+/// Prepares for closed standard streams, for writes that fail, and a server for many clients.
 inline void prepare_process(const Program &program) {
-    for (int standard = 0; standard <= 2; ++standard) // closed, it would go to a client's socket
+    for (int standard = 0; standard <= 2; ++standard) // or a socket could get this number
         if (fcntl(standard, F_GETFD) < 0) open("/dev/null", O_RDWR);
     for (const int deadly : {SIGPIPE, SIGXFSZ}) signal(deadly, SIG_IGN); // write fails instead
     rlimit descriptors = {};
@@ -244,7 +244,7 @@ inline Options start(int argc, char *argv[], const Program &program) {
         usage_error(program, std::string("surplus argument '") + argv[optind + 2] + "'");
     if (argc > optind) options.host = argv[optind];
     options.port = argc > optind + 1 ? argv[optind + 1] : program.port;
-    number("PORT", options.port, program.has('q') ? 0 : 1, 65'535);
+    number("PORT", options.port, program.has('q') ? 0 : 1, 65'535); // only looks at it
     return options;
 }
 } // namespace zen

@@ -1,5 +1,5 @@
-// socketserver.h: Python's module socketserver in C++, so that whoever knows one can read the other:
-// the classes, methods and attributes have the same names and parts. What differs from Python:
+// socketserver.h: Python's module socketserver in C++: whoever knows one can read the other, as
+// classes, methods and attributes have the same names and parts. What differs from Python:
 //  - A handler class is passed as handler<MyHandler>. Its `request`, `client_address` and `server`
 //    are pointers, set before setup(). A request has the `socket` to answer through, or `data`.
 //  - The socket is bound by the first serve_forever(), handle_request() or server_address(), with

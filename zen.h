@@ -1,6 +1,5 @@
-// zen.h: the Zen protocol, which all servers and clients of the kit speak: its questions and answers,
-// and how the messages are found in a stream of bytes. Bytes in, messages out: there is no socket in
-// here.
+// zen.h: the Zen protocol, which servers and clients of the kit speak: its questions and answers,
+// and how messages are found in a stream of bytes. Bytes in, messages out: no socket is in here.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +16,7 @@ struct Exchange {
 inline constexpr Exchange table[] = {{"Beautiful is better than?", "Ugly."},
                                      {"Explicit is better than?", "Implicit."},
                                      {"Simple is better than?", "Complex."}};
-inline constexpr std::size_t max_message = 1024; // bytes of a question or an answer, with its end
+inline constexpr std::size_t max_message = 1024; // bytes of a question or answer, with its ? or .
 inline constexpr std::string_view white_space = " \t\r\n";
 
 /// The answer to `question`, which must match exactly; empty if the table has none.
@@ -42,7 +41,7 @@ class Messages {
     Messages(char delimiter, std::size_t limit, std::string_view skipped = {})
         : delimiter_(delimiter), limit_(limit), skipped_(skipped) {}
 
-    void feed(std::string_view bytes) {
+    void feed(std::string_view bytes) { // first forgets the messages that were taken
         text_.erase(0, begin_);
         searched_ -= std::exchange(begin_, 0);
         text_ += bytes;

@@ -23,7 +23,7 @@ class EchoHandler : public socketserver::BaseRequestHandler {
         while (!zen::stopping) {
             // TCP keeps no boundaries: this may bring a part of a frame, or many of them.
             const ssize_t size = recv(request->socket, buffer, sizeof buffer, 0);
-            if (size < 0 && errno == EINTR) continue; // the loop looks whether it is to end
+            if (size < 0 && errno == EINTR) continue; // the loop looks at stopping
             if (size < 0) zen::fail("cannot receive");
             if (size == 0) break; // end of file: the client has no more messages
             frames.feed({buffer, static_cast<std::size_t>(size)});

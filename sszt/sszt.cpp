@@ -37,12 +37,12 @@ void converse(int client, const std::string &peer) {
     char buffer[4096];
     while (!zen::stopping) {
         const ssize_t size = recv(client, buffer, sizeof buffer, 0);
-        if (size < 0 && errno == EINTR) continue; // the loop looks whether it is to end
+        if (size < 0 && errno == EINTR) continue; // the loop looks at stopping
         if (size < 0) zen::fail("cannot receive");
         if (size == 0) break; // end of file: the client has no more questions
         questions.feed({buffer, static_cast<std::size_t>(size)});
         // All answers go in one send. A second one would wait until the client's kernel has
-        // acknowledged the first, which may take 40 ms (Nagle's algorithm, delayed acknowledgement).
+        // acknowledged the first, which may take 40 ms (Nagle's algorithm, delayed ACK).
         std::string answers;
         const bool all_answered = answer_questions(peer, questions, answers);
         socketserver::sendall(client, answers);

@@ -5,7 +5,7 @@
 //             ./zenc/zenc            in others, as many as you like; with -e, nc
 // Differs:    from tas in Watcher: poll takes any descriptor, but looks at each, every time.
 // Simplified: answers are logged as sent when they are queued; silent clients may stay for ever.
-// See also:   tas (select), tap (poll), tae (epoll): compare them; mzts (threads); uas, uap, uae (UDP).
+// See also:   tas (select), tap (poll), tae (epoll): compare them; mzts (threads); uas (UDP).
 
 #include "../program.h"
 #include "../zen.h"
@@ -69,9 +69,9 @@ struct Client {
     zen::Messages input{'?', zen::max_message, zen::white_space};
     std::string unsent = {};              // answers that the kernel has not taken yet
     bool ended = false;                   // nothing more is read
-    bool refused = false;                 // what it sends is ignored, and it is closed after so
-    std::size_t ignored = 0;              // many bytes or
-    zen::Clock::time_point deadline = {}; // at this time, if it has not left before
+    bool refused = false;                 // it asked a bad question: what it sends now is ignored,
+    std::size_t ignored = 0;              // and it is closed when it leaves, after 256 KiB of this,
+    zen::Clock::time_point deadline = {}; // or at this time (which counts for refused clients only)
 };
 
 // Answers the complete questions. False if one is not in the table or is too long: then hang up.
@@ -90,7 +90,7 @@ bool answer_questions(Client &client) {
     return !client.input.too_long();
 }
 
-// Calls recv once, even where more is there: others wait as well.
+// Calls recv only once, even if more is there: other clients wait too.
 void on_readable(Client &client, bool echo) {
     char buffer[4096];
     const ssize_t size = recv(client.socket.get(), buffer, sizeof buffer, 0);
@@ -98,7 +98,7 @@ void on_readable(Client &client, bool echo) {
     if (size < 0) zen::fail("cannot receive");
     const std::string_view bytes(buffer, static_cast<std::size_t>(size));
     if (client.refused) client.ignored += bytes.size();
-    client.ended = size == 0 || client.ignored > 4 * unsent_limit; // end of file, or enough
+    client.ended = size == 0 || client.ignored > 4 * unsent_limit; // end, or 256 KiB
     if (client.refused) return;
     if (client.ended && !client.input.rest().empty())
         zen::log("End of file in mid-question from ", client.name, ": ", client.input.rest());
@@ -127,7 +127,7 @@ struct Server {
     bool echo, paused = false;
     Watcher watcher = {};
     std::unordered_map<int, Client> clients = {}; // by descriptor
-    std::set<int> refused = {};                   // those of them that are to leave
+    std::set<int> refused = {};                   // those of them that are to be closed
 
     void serve_forever() {
         zen::stop_on_signals();
@@ -150,10 +150,10 @@ struct Server {
     }
 
     void accept_clients() {
-        for (int i = 0; i < backlog; ++i) {
+        for (int i = 0; i < backlog; ++i) { // not for ever: other clients wait too
             zen::Address peer;
             zen::Descriptor client(accept(listener.get(), peer.get(), &peer.size));
-            paused = !client && zen::exhausted(paused);
+            paused = !client && zen::exhausted(paused); // no free descriptor or memory
             if (!client) break;
             const int descriptor = client.get();
             try {
@@ -166,7 +166,7 @@ struct Server {
                 clients.erase(descriptor);
             }
         }
-        watcher.watch(listener.get(), !paused, false); // it stays ready: the loop would not sleep
+        watcher.watch(listener.get(), !paused, false); // paused: it would wake the loop at once
     }
 
     // Does what can be done for a client now, then decides what to wait for next.

@@ -3,8 +3,8 @@
 //
 // Run:        ./zens/zens            in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others, as many as you like
-// Simplified: while one client is silent, all others wait, up to -t seconds. That is iterative.
-// See also:   zenc (the client), mzts (the same in a pool of threads), tas (in one, with select).
+// Simplified: while one client is served, all others wait, even if it is silent (up to -t seconds).
+// See also:   zenc (the client), mzts (a pool of threads), tas (one thread for all, with select).
 
 #include "../program.h"
 #include "../zen.h"
@@ -56,8 +56,8 @@ bool answer_questions(const std::string &peer, zen::Messages &questions, std::st
 }
 
 // Ends a conversation before the client does. A close with bytes unread would reset the connection,
-// and the reset could overtake the last answers: so send the end of file, and read on for a second
-// (or 256 KiB).
+// and the reset could overtake the last answers: so send the end of file, and read on for about a
+// second (or 256 KiB).
 void hang_up(int client) {
     shutdown(client, SHUT_WR);
     const timeval second = {1, 0};
@@ -78,12 +78,12 @@ void converse(int client, const std::string &peer) {
     char buffer[4096];
     while (!zen::stopping) {
         const ssize_t size = recv(client, buffer, sizeof buffer, 0);
-        if (size < 0 && errno == EINTR) continue; // the loop looks whether it is to end
+        if (size < 0 && errno == EINTR) continue; // the loop looks at stopping
         if (size < 0) zen::fail("cannot receive");
         if (size == 0) break; // end of file: the client has no more questions
         questions.feed({buffer, static_cast<std::size_t>(size)});
         // All answers go in one send. A second one would wait until the client's kernel has
-        // acknowledged the first, which may take 40 ms (Nagle's algorithm, delayed acknowledgement).
+        // acknowledged the first, which may take 40 ms (Nagle's algorithm, delayed ACK).
         std::string answers;
         const bool all_answered = answer_questions(peer, questions, answers);
         send_all(client, answers);

@@ -52,8 +52,8 @@ int milliseconds_until(zen::Clock::time_point end) {
     return static_cast<int>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
 }
 
-// Asks the first of `servers`, again each second, and returns the answer. A server that is silent for
-// a second changes places with the others, one that is not there is left out. Throws after `timeout`.
+// Asks the first of `servers`, again each second, and returns the answer. A server that was silent
+// goes to the end of the list, and a server that is not there leaves it. Throws after `timeout`.
 std::string ask(std::list<zen::Descriptor> &servers, const std::string &name,
                 std::string_view question, const std::set<std::string> &earlier, int timeout) {
     int reason = ETIMEDOUT;
