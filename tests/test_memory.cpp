@@ -27,17 +27,26 @@ void come_and_go(const Program &program, const Endpoint &server, Milliseconds li
 class Starting : public Process {
   public:
     explicit Starting(std::vector<std::string> arguments) : Process(std::move(arguments)) {
-        eventually([&] { return serves() || wait_exit(Milliseconds(0)).has_value(); });
+        eventually([&] {
+            serves_ = is_waiting();
+            return serves_ || wait_exit(Milliseconds(0)).has_value();
+        });
     }
+    // Whether it was seen to. A second look could find a framework awake, as it wakes up to look
+    // whether it is to stop.
+    bool serves() const { return serves_; }
+
+  private:
     // Its ready line may be missing, as it needs memory. A first thread that waits for another
     // one, or for nothing, serves nobody.
-    bool serves() {
+    bool is_waiting() {
         const long call = sleeping_in(pid());
         for (const auto *calls :
              {&accept_calls, &receive_calls, &select_calls, &poll_calls, &epoll_calls})
             if (calls->count(call) && bound_port(pid()) != 0) return true;
         return false;
     }
+    bool serves_ = false;
 };
 
 // "NAME: why", and nothing else, on standard error.
