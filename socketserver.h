@@ -147,7 +147,6 @@ class BaseServer {
     std::atomic<bool> shutdown_requested_ = false, serving_ = false;
     std::atomic<std::thread::id> serving_thread_{};
 };
-
 /// A server of connections. If the address family is AF_UNIX, the host is the path of a file.
 class TCPServer : public BaseServer {
   public:
@@ -245,7 +244,6 @@ template <class Server> struct UnixServer : Server {
 };
 using UnixStreamServer = UnixServer<TCPServer>;
 using UnixDatagramServer = UnixServer<UDPServer>;
-
 /// Serves each request in a thread of its own: ThreadingMixIn<TCPServer>. A class derived from it
 /// calls server_close() in its destructor, as the threads use its methods.
 template <class Server> class ThreadingMixIn : public Server {
@@ -272,6 +270,8 @@ template <class Server> class ThreadingMixIn : public Server {
         const std::lock_guard lock(mutex_); // server_close() shuts down open connections only
         Server::close_request(request);
     }
+    /// Datagrams are served at once, unless nobody reads the log: then a flood must not fill memory.
+    bool has_room() override { return this->socket_type != SOCK_DGRAM || tasks_.size() < 1000; }
     void service_actions() override {
         const std::lock_guard lock(mutex_);
         tasks_.remove_if([](const Task &task) { return task.finished.load(); });
