@@ -31,7 +31,7 @@ std::unique_ptr<Socket> take_port(const Program &program, const std::string &hos
 
 TEST_OF_EACH(servers, "stops if its port is in use at the first address of its host",
              "[addresses][errors][faults][row 49]") {
-    if (!needs_root()) return;
+    if (!needs_own_network()) return;
     const OwnNetwork network(OwnNetwork::ipv4_and_ipv6);
     const std::vector<std::string> addresses = addresses_of(two_addresses);
     REQUIRE(addresses.size() == 2);
@@ -41,7 +41,7 @@ TEST_OF_EACH(servers, "stops if its port is in use at the first address of its h
 
 TEST_OF_EACH(servers, "takes the first address of its host, whoever has the second one",
              "[addresses][faults][row 49]") {
-    if (!needs_root()) return;
+    if (!needs_own_network()) return;
     const OwnNetwork network(OwnNetwork::ipv4_and_ipv6);
     const std::vector<std::string> addresses = addresses_of(two_addresses);
     const auto other = take_port(program, addresses[1]);
@@ -53,7 +53,7 @@ TEST_OF_EACH(servers, "takes the first address of its host, whoever has the seco
 
 TEST_OF_EACH(servers, "takes the address that the machine has, and says if it is in use",
              "[addresses][errors][faults][row 49]") {
-    if (!needs_root()) return;
+    if (!needs_own_network()) return;
     const OwnNetwork network(OwnNetwork::ipv4_only);
     Server server(program, {}, two_addresses);
     CHECK(server.address().host == "127.0.0.1");
@@ -63,7 +63,7 @@ TEST_OF_EACH(servers, "takes the address that the machine has, and says if it is
 
 TEST_OF_EACH(client_programs, "says that nobody listens, not that an address is missing",
              "[addresses][errors][faults][row 49]") {
-    if (!needs_root()) return;
+    if (!needs_own_network()) return;
     for (const auto versions : {OwnNetwork::ipv4_only, OwnNetwork::ipv4_and_ipv6}) {
         const OwnNetwork network(versions);
         const Endpoint nobody = {"127.0.0.1", 65432}; // a port that nobody has: the network is new
@@ -76,7 +76,7 @@ TEST_OF_EACH(client_programs, "says that nobody listens, not that an address is 
 
 TEST_OF_EACH(client_programs, "finds its server at either address of a host",
              "[addresses][faults][row 49]") {
-    if (!needs_root()) return;
+    if (!needs_own_network()) return;
     for (const Program &server_program : servers) {
         if (client_of(server_program).name != program.name) continue;
         for (const std::string host : {"127.0.0.1", "::1"}) {

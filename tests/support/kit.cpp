@@ -97,6 +97,15 @@ bool needs_strace() {
     return false;
 }
 
+bool needs_own_network() {
+    // A process of its own tries it. In a chroot, what is mounted cannot be kept from the others.
+    Process trial({"/usr/bin/env", "unshare", "--net", "--mount", "/bin/true"});
+    const auto status = trial.wait_exit();
+    if (status && *status == 0) return true;
+    WARN("not run: needs root, and the right to have a network of its own: not so in a chroot");
+    return false;
+}
+
 std::vector<std::string> injecting(std::initializer_list<std::string> injections) {
     // -D: strace is the child, so that signals go to the server.
     std::vector<std::string> all = {"/usr/bin/strace", "-D", "-f", "-qq", "-o", "/dev/null"};

@@ -112,6 +112,7 @@ class Live {
 /// What a test needs beside the kit: if it is not there, says so, and the test is to return.
 bool needs_root(std::string_view tool = {}); ///< and, it may be, a program: "/usr/bin/setpriv"
 bool needs_strace();
+bool needs_own_network(); ///< for OwnNetwork, see network.h
 
 /// The command that starts a server in which system calls fail as `injection` says, see strace:
 /// {"accept,accept4:error=ECONNABORTED:when=2"}.
