@@ -134,7 +134,7 @@ TEST_CASE("grade: Autolab's line, and the table of a class", "[grade]") {
     Grading other = example();
     other.student = "Lovelace, \"Ada\"";
     CHECK(grade::csv({example(), other}) ==
-          "student,zens,tas,total\nada,2,2,4\n\"Lovelace, \"\"Ada\"\"\",2,2,4\n");
+          "student,zens,tas,total,note\nada,2,2,4,\n\"Lovelace, \"\"Ada\"\"\",2,2,4,\n");
 }
 
 TEST_CASE("grade: the report counts hidden checks and shows nothing of them", "[grade]") {
