@@ -26,7 +26,7 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,edits plan results) \
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,edits plan results tables) \
                     | $(BUILD)/tests/failing_malloc.so
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
@@ -75,9 +75,9 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 	clang++ $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(call fuzz_flags,$*) -o $@ $<
 
 # ---- The grader: tests/grade/grader.h. `checks` has the checks, `grade` builds, runs and counts.
-GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,process procfs programs servers sockets text)
+GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,json process procfs programs servers sockets text)
 GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader selection submission exercise jobs outcome \
-             plan place results sandbox)
+             plan place results sandbox tables)
 CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
           $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
@@ -105,7 +105,7 @@ $(EXERCISES:%=grade-%): grade-%: $(GRADER)
 	@$(GRADE_COMMAND) -f '$(FROM)' $*
 
 grade-class: $(GRADER)
-	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades
+	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades $(if $(STUDENT),-s '$(STUDENT)')
 
 # What Gradescope takes as an autograder, when these files are zipped: the kit, and two scripts.
 AUTOGRADER := $(BUILD)/gradescope

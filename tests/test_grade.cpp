@@ -1,15 +1,12 @@
 // The grader: the forms of its results against their documented fields, and what it does with
 // submissions that are missing, broken or cut short. tests/wrong and tests/right test its checks.
 #include "grade/results.h"
+#include "support/graded.h"
 #include "support/json.h"
-#include "support/kit.h"
 #include "support/procfs.h"
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,7 +14,6 @@
 
 using namespace test;
 using grade::Grading, grade::Result, grade::Status;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -50,47 +46,6 @@ Grading example() {
     grading.complete = true;
     return grading;
 }
-
-std::string read(const fs::path &path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
-class Directory {
-  public:
-    Directory() {
-        std::string pattern = fs::temp_directory_path() / "zen-test-XXXXXX";
-        REQUIRE(mkdtemp(pattern.data()));
-        path = pattern;
-    }
-    ~Directory() { fs::remove_all(path); }
-    Directory(const Directory &) = delete;
-    Directory &operator=(const Directory &) = delete;
-
-    void write(const std::string &file, const std::string &text) const {
-        fs::create_directories((path / file).parent_path());
-        std::ofstream(path / file, std::ios::binary) << text;
-    }
-    fs::path path;
-};
-
-// The grader, started for the submission in a directory; its result files go to DIRECTORY/out.
-class Grader : public Process {
-  public:
-    Grader(const Directory &directory, std::vector<std::string> arguments)
-        : Process(command(directory, std::move(arguments))) {}
-
-  private:
-    static std::vector<std::string> command(const Directory &directory,
-                                            std::vector<std::string> arguments) {
-        const fs::path runner = fs::read_symlink("/proc/self/exe").parent_path();
-        arguments.insert(arguments.begin(), {runner / "grade/run/grade", "-f", directory.path, "-o",
-                                             directory.path / "out"});
-        return arguments;
-    }
-};
 
 Json results_in(const Directory &directory) {
     return Json::parse(read(directory.path / "out/results.json"));
@@ -179,7 +134,7 @@ TEST_CASE("grade: Autolab's line, and the table of a class", "[grade]") {
     Grading other = example();
     other.student = "Lovelace, \"Ada\"";
     CHECK(grade::csv({example(), other}) ==
-          "student,zens,tas,total\nada,2,2,4\n\"Lovelace, \"\"Ada\"\"\",2,2,4\n");
+          "student,zens,tas,total,note\nada,2,2,4,\n\"Lovelace, \"\"Ada\"\"\",2,2,4,\n");
 }
 
 TEST_CASE("grade: the report counts hidden checks and shows nothing of them", "[grade]") {
@@ -281,6 +236,26 @@ TEST_CASE(
     }
     const std::string points = std::to_string(std::lround(possible));
     CHECK(out.find("\ntotal         0 of   " + points + "\n") != std::string::npos);
+}
+
+TEST_CASE("grade: of a program with warnings and errors, the errors are shown", "[grade]") {
+    const Directory directory;
+    std::string source = "#include \"theirs.h\"\n";
+    for (char name = 'a'; name < 'k'; ++name)
+        source += std::string("static void unused_") + name + "(int count) {}\n";
+    directory.write("zenc/zenc.cpp", source + "int main() {\n    int spare;\n    return zen;\n}\n");
+    directory.write("zenc/theirs.h", "inline int f(int also_unused) { return 0; }\n"
+                                     "inline int g() { return nowhere; }\n");
+    Grader grader(directory, {"zenc"});
+    CHECK_PROGRAM(grader, grader.wait_exit(6 * patience).has_value());
+    const std::string out = grader.standard_output();
+    INFO(out);
+    CHECK(out.find("zenc/theirs.h: In function 'int g()':\n") != std::string::npos);
+    CHECK(out.find("'nowhere' was not declared") != std::string::npos);
+    CHECK(out.find("zenc/zenc.cpp: In function 'int main()':\n") != std::string::npos);
+    CHECK(out.find("'zen' was not declared") != std::string::npos);
+    CHECK(out.find("unused") == std::string::npos);
+    CHECK(out.find("spare") == std::string::npos);
 }
 
 TEST_CASE("grade: only plain files of an exercise are taken", "[grade]") {

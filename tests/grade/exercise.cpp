@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 namespace fs = std::filesystem;
@@ -41,6 +42,38 @@ std::string Exercise::strange_source(const std::string &target) const {
     return "";
 }
 
+// Whether a line of the compiler tells where the next message belongs: "zens.cpp: In function
+// 'int main()':", "In file included from zens.cpp:1:", "zens.cpp:7:3:   required from here".
+static bool leads_to_message(const std::string &line) {
+    return line.rfind("In file included from ", 0) == 0 ||
+           line.find(":   required from ") != line.npos ||
+           (line.back() == ':' &&
+            (line.find(": In ") != line.npos || line.find(": At ") != line.npos));
+}
+
+// What compiler and linker have printed, without the warnings, as a report shows its first lines only.
+// A warning goes with the lines that lead to it, and with the notes and the source lines after it.
+static std::string without_warnings(const std::string &printed) {
+    std::istringstream lines(printed);
+    std::string kept, lead;
+    bool in_warning = false;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.empty()) continue;
+        const auto has = [&](const char *what) { return line.find(what) != line.npos; };
+        const bool indented = line[0] == ' ';
+        if ((indented && !lead.empty()) || (!indented && leads_to_message(line))) {
+            lead += line + '\n';
+            continue;
+        }
+        if (!indented && has("warning: ")) in_warning = true;
+        else if (!indented && !has(": note: "))
+            in_warning = has(" warning generated.") || has(" warnings generated.");
+        if (!in_warning) kept += lead + line + '\n';
+        lead.clear();
+    }
+    return kept.empty() ? printed : kept;
+}
+
 Built Exercise::look_at_build(std::string errors) const {
     Built built;
     std::string missing, broken;
@@ -59,7 +92,7 @@ Built Exercise::look_at_build(std::string errors) const {
     if (!missing.empty()) built.note = "not checked: " + missing + " is missing";
     if (!broken.empty())
         built.note += (built.note.empty() ? "" : "\n") + ("not checked: " + broken) +
-                      " does not build" + first_lines(errors, error_lines);
+                      " does not build" + first_lines(without_warnings(errors), error_lines);
     return built;
 }
 

@@ -33,7 +33,8 @@ struct Exercise {
     std::vector<std::string> build_command(const std::vector<std::string> &arguments) const;
 
     /// Looks at what the build has left. A program that was built from a file which is no part of the
-    /// exercise is removed. `errors` is what the compiler has printed.
+    /// exercise is removed. `errors` is what the compiler has printed; the note shows its first lines,
+    /// without the warnings, which cost nothing.
     Built look_at_build(std::string errors) const;
 
   private:

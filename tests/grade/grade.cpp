@@ -2,6 +2,7 @@
 // builds and runs what strangers have written; sandbox.h tells how it keeps that apart.
 #include "grader.h"
 #include "sandbox.h"
+#include "submission.h"
 
 #include "../support/text.h"
 
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -20,8 +22,8 @@ using namespace grade;
 
 namespace {
 
-constexpr const char *usage_line = "usage: grade [-hlzAH] [-f DIR | -c DIR] [-k DIR] [-m ARGUMENT] "
-                                   "[-j N] [-o DIR] [NAME ...]\n";
+constexpr const char *usage_line = "usage: grade [-hlzAH] [-f DIR | -c DIR [-s STUDENT]] [-k DIR] "
+                                   "[-m ARGUMENT] [-j N] [-o DIR] [NAME ...]\n";
 constexpr const char *help_text =
     "Grades the programs of the Zen lab kit. NAME is an exercise (tas), a program (abs) or a check "
     "(\"tas: serves "
@@ -29,6 +31,9 @@ constexpr const char *help_text =
     "client\");\nwithout, all are graded.\n\n"
     "  -f DIR   the submission: a directory with tas/tas.cpp and so on (default: that of the kit)\n"
     "  -c DIR   a class: each subdirectory of DIR is the submission of the student of that name\n"
+    "           (with -o, goes on where it was broken off: who is graded is not graded again,\n"
+    "           unless the sources or the checks have changed)\n"
+    "  -s NAME  of the class, grade this student, also again, and no other; may be repeated\n"
     "  -k DIR   the kit: its Makefile and its headers (zen.h and so on) are used (default: .)\n"
     "  -z       use the headers (zen.h and so on) of the submission, where it has them\n"
     "  -m ARG   one more argument for make: CXX=clang++; may be repeated\n"
@@ -56,6 +61,7 @@ struct Options {
     Settings settings;
     std::string class_directory, output, gradescope, classroom50, junit, csv, roster;
     std::string column = "Zen lab";
+    std::set<std::string> students; // to be graded, also again; empty: all that are not yet
     bool autolab = false, hidden = false, list = false;
 };
 
@@ -76,7 +82,7 @@ int number(int letter, const std::string &value, int most) {
 Options parse(int argc, char *argv[]) {
     Options options;
     int letter = 0;
-    while ((letter = getopt(argc, argv, ":hlzAHf:c:k:m:b:j:T:o:G:C:J:S:R:N:")) != -1) {
+    while ((letter = getopt(argc, argv, ":hlzAHf:c:s:k:m:b:j:T:o:G:C:J:S:R:N:")) != -1) {
         const std::string value = optarg ? optarg : "";
         switch (letter) {
         case 'h': std::cout << usage_line << help_text; std::exit(0);
@@ -86,6 +92,7 @@ Options parse(int argc, char *argv[]) {
         case 'H': options.hidden = true; break;
         case 'f': options.settings.from = value; break;
         case 'c': options.class_directory = value; break;
+        case 's': options.students.insert(value); break;
         case 'k': options.settings.kit = value; break;
         case 'm': options.settings.make.push_back(value); break;
         case 'b': options.settings.built = fs::absolute(value); break;
@@ -112,6 +119,8 @@ Options parse(int argc, char *argv[]) {
     for (const std::string &directory : {options.settings.from, options.class_directory})
         if (!directory.empty() && !fs::is_directory(directory))
             throw UsageError(directory + " is no directory");
+    if (!options.students.empty() && options.class_directory.empty())
+        throw UsageError("-s needs -c");
     if (!options.roster.empty() && options.output.empty()) throw UsageError("-R needs -o");
     if (!options.class_directory.empty() &&
         !(options.gradescope + options.classroom50 + options.junit).empty())
@@ -128,7 +137,8 @@ std::string read(const std::string &path) {
 }
 
 // Writes the result files of one submission: those that were asked for by name, and with a
-// directory all of them.
+// directory all of them. There, results.json is the last to say that the grading is complete, and the
+// first to say that it is not: see take_scores().
 void write_results(const Options &options, const Grading &grading, const std::string &directory) {
     const auto write_to = [](const std::string &path, const std::string &content) {
         if (!path.empty()) write(path, content);
@@ -138,10 +148,11 @@ void write_results(const Options &options, const Grading &grading, const std::st
     write_to(options.junit, junit(grading));
     if (directory.empty()) return;
     fs::create_directories(directory);
-    write(directory + "/results.json", gradescope(grading));
+    if (!grading.complete) write(directory + "/results.json", gradescope(grading));
     write(directory + "/result.json", classroom50(grading));
     write(directory + "/junit.xml", junit(grading));
     write(directory + "/report.txt", text_report(grading, false, options.hidden));
+    if (grading.complete) write(directory + "/results.json", gradescope(grading));
 }
 
 void write_tables(const Options &options, const std::vector<Grading> &gradings) {
@@ -182,35 +193,73 @@ std::vector<std::string> students_in(const std::string &directory) {
     return students;
 }
 
-int grade_class(const Options &options) {
+// The settings for one student of a class.
+Settings settings_for(const Options &options, const std::string &student) {
+    Settings settings = options.settings;
+    settings.from = options.class_directory + "/" + student;
+    return settings;
+}
+
+// Each student as far as he has been graded before: the results are in the directory of -o. One who is
+// to be graded again has none.
+std::vector<Grading> graded_before(const Options &options, const std::string &directory) {
     const std::vector<std::string> students = students_in(options.class_directory);
+    for (const std::string &student : options.students)
+        if (!std::binary_search(students.begin(), students.end(), student))
+            throw std::runtime_error("no student is named " + student);
+    Grading planned;
+    planned.results = plan(options.settings);
+    // What programs that are built already (-b) were built from is not known.
+    const bool may_be_read = !directory.empty() && options.settings.built.empty();
     std::vector<Grading> gradings;
-    for (const std::string &student : students) { // the table is there from the beginning
-        Grading none;
-        none.student = student;
-        none.results = plan(options.settings);
-        gradings.push_back(none);
+    for (const std::string &student : students) {
+        Grading grading = planned;
+        grading.student = student;
+        const std::string results = directory + student + "/results.json";
+        grading.note = fs::exists(results) ? "to be graded again" : "not graded yet";
+        if (may_be_read && !options.students.count(student) && fs::exists(results)) {
+            grading.sources = fingerprint(settings_for(options, student), grading.exercises());
+            if (take_scores(grading, read(results))) grading.note.clear();
+        }
+        gradings.push_back(grading);
     }
+    return gradings;
+}
+
+int grade_class(const Options &options) {
     const std::string directory = options.output.empty() ? "" : options.output + "/students/";
     if (!options.output.empty()) fs::create_directories(directory);
+    std::vector<Grading> gradings = graded_before(options, directory);
     write_tables(options, gradings); // a roster that cannot be read is found now
     bool failed = false;
-    for (std::size_t i = 0; i < students.size() && !interrupted; ++i) {
-        Settings settings = options.settings;
-        settings.from = options.class_directory + "/" + students[i];
-        try {
-            gradings[i] = run(settings, students[i], [&](const Grading &now) {
-                if (!directory.empty()) write_results(options, now, directory + students[i]);
-            });
-        } catch (const std::exception &error) { // what goes wrong with one must not stop the others
-            std::cerr << "grade: " << students[i] << ": " << error.what() << '\n';
-            failed = true;
+    for (Grading &grading : gradings) {
+        const std::string student = grading.student;
+        const bool before = grading.complete;
+        if (interrupted) break;
+        if (!before && !options.students.empty() && !options.students.count(student)) continue;
+        if (!before) {
+            grading.note = "broken off or under way"; // if this process is killed, it stays
+            write_tables(options, gradings);
+            try {
+                grading = run(settings_for(options, student), student, [&](const Grading &now) {
+                    if (!directory.empty()) write_results(options, now, directory + student);
+                });
+                if (!grading.complete) grading.note = "broken off";
+            } catch (const std::exception &error) { // it must not stop the others
+                std::cerr << "grade: " << student << ": " << error.what() << '\n';
+                grading.note = "the grading failed";
+                failed = true;
+            }
+            write_tables(options, gradings);
         }
-        const std::string shown = test::shown(students[i]);
-        std::cout << shown.substr(1, shown.size() - 2) << ": " << gradings[i].earned() << " of "
-                  << gradings[i].possible() << " (" << static_cast<int>(gradings[i].seconds + 0.5)
-                  << " s)" << std::endl;
-        write_tables(options, gradings);
+        const std::string shown = test::shown(student);
+        std::cout << shown.substr(1, shown.size() - 2) << ": ";
+        if (!grading.complete) std::cout << grading.note << std::endl;
+        else
+            std::cout << grading.earned() << " of " << grading.possible() << " ("
+                      << (before ? "graded before"
+                                 : std::to_string(static_cast<int>(grading.seconds + 0.5)) + " s")
+                      << ")" << std::endl;
     }
     return interrupted || failed ? 1 : 0;
 }

@@ -121,7 +121,7 @@ void Run::to_the_end() {
             if (slots_[i].process && slots_[i].process->wait_exit(Milliseconds(0), false)) end(i);
     }
     show_progress("");
-    grading_.complete = !interrupted;
+    grading_.complete = !interrupted && ended_ == grading_.results.size();
     grading_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
@@ -280,6 +280,7 @@ Grading run(const Settings &settings, const std::string &student,
     Grading grading;
     grading.student = student;
     grading.results = plan(settings);
+    grading.sources = fingerprint(settings, grading.exercises());
     const std::size_t planned = grading.results.size();
     {
         Run one(settings, grading, changed);

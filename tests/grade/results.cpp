@@ -1,7 +1,8 @@
 #include "results.h"
 
+#include "../support/json.h"
+
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -157,7 +158,9 @@ std::string gradescope(const Grading &grading) {
                          : "The grading has not come to its end: what was not run earns nothing.";
     for (const auto &[exercise, note] : grading.notes) summary += "\n" + note;
     text += json(summary) +
-            ",\n  \"output_format\": \"text\",\n  \"test_output_format\": \"text\",\n"
+            ",\n  \"extra_data\": {\"complete\": " + (grading.complete ? "true" : "false") +
+            ", \"sources\": " + json(grading.sources) + "},\n" +
+            "  \"output_format\": \"text\",\n  \"test_output_format\": \"text\",\n"
             "  \"stdout_visibility\": \"hidden\",\n  \"tests\": [";
     std::map<std::string, int> numbers;
     const std::vector<std::string> exercises = grading.exercises();
@@ -177,6 +180,27 @@ std::string gradescope(const Grading &grading) {
                 (result.check.hidden ? "hidden" : "visible") + "\"}";
     }
     return text + "\n  ]\n}\n";
+}
+
+bool take_scores(Grading &grading, const std::string &results_json) try {
+    const test::Json json = test::Json::parse(results_json);
+    const test::Json &about = json["extra_data"];
+    if (!about["complete"].truth || about["sources"].string != grading.sources) return false;
+    std::map<std::string, const test::Json *> tests;
+    for (const test::Json &one : json["tests"].items) tests[one["name"].string] = &one;
+    std::vector<Result> results = grading.results;
+    for (Result &result : results) {
+        const auto found = tests.find(result.check.name);
+        if (found == tests.end()) return false;
+        const test::Json &one = *found->second;
+        if (one["max_score"].value != result.check.points) return false;
+        result.status = one["score"].value == result.check.points ? Status::passed : Status::failed;
+    }
+    grading.results = results;
+    grading.seconds = json["execution_time"].value;
+    return grading.complete = true;
+} catch (const std::exception &) {
+    return false;
 }
 
 std::string classroom50(const Grading &grading) {
@@ -239,139 +263,6 @@ std::string autolab(const Grading &grading) {
         text += (text.back() == '{' ? "" : ", ") + json(exercise) + ": " +
                 std::to_string(grading.earned(exercise));
     return text + "}}";
-}
-
-// ---- Tables with commas
-
-static std::string csv_cell(const std::string &text) {
-    if (text.find_first_of(",\"\r\n") == text.npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
-    return quoted + '"';
-}
-
-std::string csv(const std::vector<Grading> &gradings) {
-    std::string text = "student";
-    if (gradings.empty()) return text + ",total\n";
-    const std::vector<std::string> exercises = gradings.front().exercises();
-    for (const std::string &exercise : exercises) text += "," + exercise;
-    text += ",total\n";
-    for (const Grading &grading : gradings) {
-        text += csv_cell(grading.student);
-        for (const std::string &exercise : exercises)
-            text += "," + std::to_string(grading.earned(exercise));
-        text += "," + std::to_string(grading.earned()) + "\n";
-    }
-    return text;
-}
-
-namespace {
-
-struct Cell {
-    std::size_t begin, end; // in the roster, quotes included
-    std::string text;
-};
-struct Row {
-    std::vector<Cell> cells;
-    std::size_t end; // before the end of the line
-};
-
-// The rows of a table with commas (RFC 4180): a cell in quotes may hold commas, newlines and quotes.
-std::vector<Row> rows_of(std::string_view table) {
-    std::vector<Row> rows;
-    std::size_t at = table.substr(0, 3) == "\xef\xbb\xbf" ? 3 : 0; // what some write before UTF-8
-    while (at < table.size()) {
-        Row row = {};
-        while (true) {
-            Cell cell = {at, at, ""};
-            if (at < table.size() && table[at] == '"') {
-                for (++at;; ++at) {
-                    if (at >= table.size()) throw std::runtime_error("a quote is not closed");
-                    if (table[at] == '"' && table.substr(at + 1, 1) != "\"") break;
-                    if (table[at] == '"') ++at;
-                    cell.text += table[at];
-                }
-                ++at;
-            }
-            while (at < table.size() && table[at] != ',' && table[at] != '\n' && table[at] != '\r')
-                cell.text += table[at++];
-            cell.end = at;
-            row.cells.push_back(cell);
-            if (at >= table.size() || table[at] != ',') break;
-            ++at;
-        }
-        row.end = at;
-        if (at < table.size() && table[at] == '\r') ++at;
-        if (at < table.size() && table[at] == '\n') ++at;
-        rows.push_back(row);
-    }
-    return rows;
-}
-
-// Whether a column says who somebody is, by its heading: "Student", "SIS Login ID", "Email address".
-bool names_somebody(const std::string &heading) {
-    std::string lower = heading;
-    for (char &c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    for (const char *word : {"student", "name", "id", "login", "user", "mail"})
-        if (lower.find(word) != lower.npos) return true;
-    return false;
-}
-
-bool is_row_of(const Row &row, const std::vector<Cell> &heading, const std::string &student) {
-    for (std::size_t i = 0; i < row.cells.size() && i < heading.size(); ++i) {
-        const std::string &text = row.cells[i].text;
-        const bool matches = text.compare(0, student.size(), student) == 0 &&
-                             (text.size() == student.size() || text[student.size()] == '@');
-        if (matches && names_somebody(heading[i].text)) return true;
-    }
-    return false;
-}
-
-} // namespace
-
-std::string fill_roster(std::string_view roster, const std::string &column,
-                        const std::vector<Grading> &gradings, std::vector<std::string> &notes) {
-    const std::vector<Row> rows = rows_of(roster);
-    if (rows.empty()) throw std::runtime_error("the roster is empty");
-    const std::vector<Cell> &heading = rows.front().cells;
-    if (heading.size() == 1 && heading[0].text.find(';') != std::string::npos)
-        throw std::runtime_error(
-            "the roster has semicolons between its cells: export it with commas");
-    std::size_t place = heading.size(); // of the column
-    for (std::size_t i = heading.size(); i-- > 0;)
-        if (heading[i].text == column) place = i;
-    const bool added = place == heading.size();
-    std::vector<std::string> values(rows.size());
-    values.front() = column;
-    for (const Grading &grading : gradings) {
-        std::vector<std::size_t> found;
-        for (std::size_t i = 1; i < rows.size(); ++i)
-            if (is_row_of(rows[i], heading, grading.student)) found.push_back(i);
-        if (found.size() == 1) values[found[0]] = std::to_string(grading.earned());
-        else
-            notes.push_back(grading.student + (found.empty() ? ": in no row of the roster"
-                                                             : ": in several rows of the roster"));
-    }
-    std::string text;
-    std::size_t copied = 0;
-    const auto insert = [&](std::size_t begin, std::size_t end, const std::string &value) {
-        text += roster.substr(copied, begin - copied);
-        text += value;
-        copied = end;
-    };
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Row &row = rows[i];
-        const bool blank = row.cells.size() == 1 && row.cells[0].begin == row.cells[0].end;
-        if (blank) continue;
-        if (row.cells.size() > place) {
-            if (i > 0 && !values[i].empty())
-                insert(row.cells[place].begin, row.cells[place].end, values[i]);
-        } else if (added || !values[i].empty()) {
-            const std::string commas(place + 1 - row.cells.size(), ','); // a row may be short
-            insert(row.end, row.end, commas + csv_cell(values[i]));
-        }
-    }
-    return text + std::string(roster.substr(copied));
 }
 
 void write(const std::string &path, const std::string &content) {

@@ -33,6 +33,8 @@ struct Result {
 /// One submission.
 struct Grading {
     std::string student; ///< empty: the kit itself
+    std::string sources; ///< which sources, and how they are built: fingerprint() of submission.h
+    std::string note;    ///< for the table of a class: why there are no points
     std::vector<Result> results;
     std::map<std::string, std::string> notes; ///< of an exercise: "tas does not build: ..."
     double seconds = 0;
@@ -49,21 +51,26 @@ struct Grading {
 /// Checks tagged [hidden] are only counted unless `hidden`.
 std::string text_report(const Grading &grading, bool colour, bool hidden);
 
-/// Gradescope's results.json.
+/// Gradescope's results.json. Its "extra_data" says whether the grading is complete, and of what.
 std::string gradescope(const Grading &grading);
+/// Takes the points of the planned checks of `grading` from a results.json. False, and nothing is
+/// changed, unless that is complete, is of the same sources, and has all these checks.
+bool take_scores(Grading &grading, const std::string &results_json);
 /// Classroom 50's result.json, schema classroom50/result/v1: all scores are integers.
 std::string classroom50(const Grading &grading);
 /// JUnit XML, for Jenkins, GitLab and others; the class of a test is its exercise.
 std::string junit(const Grading &grading);
 /// The line that Autolab takes from the end of the output, without newline.
 std::string autolab(const Grading &grading);
-/// One row a student, one column an exercise, and the total.
+/// One row a student, one column an exercise, the total, and a note. The cells of a grading that is not
+/// complete are blank.
 std::string csv(const std::vector<Grading> &gradings);
 
 /// A roster that Canvas or Moodle has exported, with the totals in the column of that name: it is
-/// filled, or added as the last one. Every other byte stays. A student is the row in which a cell of a
-/// column such as "Student", "Login ID" or "Email" is `student`, or an e-mail address that begins so. `notes` gets a line for each student who is
-/// found in no row or in several. Throws std::runtime_error for what is no such table.
+/// filled, or added as the last one; a grading that is not complete gets a blank cell. Every other byte
+/// stays. A student is the row in which a cell of a column such as "Student", "Login ID" or "Email" is
+/// `student`, or an e-mail address that begins so. `notes` gets a line for each student who is found in
+/// no row or in several. Throws std::runtime_error for what is no such table.
 std::string fill_roster(std::string_view roster, const std::string &column,
                         const std::vector<Grading> &gradings, std::vector<std::string> &notes);
 

@@ -3,6 +3,9 @@
 #include "../support/process.h"
 
 #include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -25,34 +28,66 @@ bool is_source(const fs::path &path) {
     return false;
 }
 
-// Copies a file if it is a plain one of a reasonable size: no link to something else, no pipe.
-bool copy_source(const fs::path &from, const fs::path &to) {
+// A plain file of a reasonable size: no link to something else, no pipe.
+bool may_be_taken(const fs::path &file) {
     std::error_code error;
-    const fs::file_status status = fs::symlink_status(from, error);
-    if (error || !fs::is_regular_file(status)) return false;
-    if (fs::file_size(from, error) > most_source || error) return false;
-    fs::create_directories(to.parent_path());
-    std::ofstream(to, std::ios::binary) << std::ifstream(from, std::ios::binary).rdbuf();
-    return true;
+    const fs::file_status status = fs::symlink_status(file, error);
+    return !error && fs::is_regular_file(status) && fs::file_size(file, error) <= most_source &&
+           !error;
+}
+
+// The files that an exercise is built from, by their place in the directory of the build.
+std::map<fs::path, fs::path> sources_of(const Settings &settings, const std::string &exercise) {
+    const fs::path kit = settings.kit, submission = settings.from;
+    std::map<fs::path, fs::path> sources;
+    const auto take = [&](const fs::path &place, const fs::path &file) {
+        if (may_be_taken(file)) sources[place] = file;
+    };
+    take("Makefile", kit / "Makefile");
+    for (const char *header : {"zen.h", "program.h", "socketserver.h"}) {
+        take(header, kit / header);
+        if (settings.own_headers) take(header, submission / header);
+    }
+    take(exercise + "/frames.h", kit / exercise / "frames.h"); // unless they have their own
+    std::error_code error;
+    if (!fs::is_directory(fs::symlink_status(submission / exercise, error))) return sources;
+    std::set<fs::path> own;
+    for (const auto &entry : fs::directory_iterator(submission / exercise, error))
+        if (is_source(entry.path())) own.insert(entry.path());
+    std::size_t count = 0;
+    for (const fs::path &file : own)
+        if (++count <= most_sources) take(exercise / file.filename(), file);
+    return sources;
 }
 
 } // namespace
 
 void copy_exercise(const Settings &settings, const std::string &exercise, const fs::path &to) {
-    const fs::path kit = settings.kit, from = fs::path(settings.from) / exercise;
     fs::create_directories(to / exercise);
-    copy_source(kit / "Makefile", to / "Makefile");
-    for (const char *header : {"zen.h", "program.h", "socketserver.h"})
-        if (!settings.own_headers || !copy_source(fs::path(settings.from) / header, to / header))
-            copy_source(kit / header, to / header);
-    copy_source(kit / exercise / "frames.h",
-                to / exercise / "frames.h"); // unless they have their own
-    std::error_code error;
-    if (!fs::is_directory(fs::symlink_status(from, error))) return;
-    std::size_t count = 0;
-    for (const auto &entry : fs::directory_iterator(from, error))
-        if (is_source(entry.path()) && ++count <= most_sources)
-            copy_source(entry.path(), to / exercise / entry.path().filename());
+    for (const auto &[place, file] : sources_of(settings, exercise))
+        std::ofstream(to / place, std::ios::binary)
+            << std::ifstream(file, std::ios::binary).rdbuf();
+}
+
+std::string fingerprint(const Settings &settings, const std::vector<std::string> &exercises) {
+    std::uint64_t hash =
+        14'695'981'039'346'656'037u; // FNV-1a: no secret, only unlikely to be equal
+    const auto add = [&](const std::string &text) {
+        for (const char c : text + '\0')
+            hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
+    };
+    for (const std::string &argument : settings.make) add(argument);
+    add(std::to_string(settings.seconds));
+    for (const std::string &exercise : exercises)
+        for (const auto &[place, file] : sources_of(settings, exercise)) {
+            std::ostringstream text;
+            text << std::ifstream(file, std::ios::binary).rdbuf();
+            add(place);
+            add(text.str());
+        }
+    std::ostringstream digits;
+    digits << std::hex << hash;
+    return digits.str();
 }
 
 void give(const fs::path &path, uid_t user) {

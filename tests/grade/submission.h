@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -17,6 +18,10 @@ namespace grade {
 /// the submission that are plain files of a reasonable size.
 void copy_exercise(const Settings &settings, const std::string &exercise,
                    const std::filesystem::path &to);
+
+/// A number, in hexadecimal digits, that differs when what copy_exercise() copies for one of these
+/// exercises differs, or when a setting does that can change the points.
+std::string fingerprint(const Settings &settings, const std::vector<std::string> &exercises);
 
 /// Makes `user` the owner of a file or directory; of a directory and all that is in it. Throws
 /// std::runtime_error if the system does not allow that.

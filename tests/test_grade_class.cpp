@@ -1,0 +1,190 @@
+// The grader, when it grades a class: its tables while students are not graded yet, a grading that is
+// broken off and goes on, and one student who is graded again.
+#include "grade/results.h"
+#include "support/graded.h"
+#include "support/procfs.h"
+
+#include <sys/wait.h>
+
+using namespace test;
+using grade::Grading, grade::Result, grade::Status;
+
+namespace {
+
+// It earns the points of the first check. In the second, it does `what` instead of printing its help.
+std::string client_that(const std::string &what) {
+    return R"(#include <unistd.h>
+#define main right_main
+#include "right.h"
+#undef main
+int main(int count, char **arguments) {
+    if (count > 1 && arguments[1][0] == '-' && arguments[1][1] == 'h') )" +
+           what + R"(;
+    return right_main(count, arguments);
+}
+)";
+}
+const std::string wrong_client = client_that("return 1"), hanging_client = client_that("pause()");
+const std::string head = "student,zenc,total,note\n";
+
+// ada is right, bob hangs or is wrong, cy has handed in nothing.
+class Class : public Directory {
+  public:
+    Class() {
+        write("class/ada/zenc/zenc.cpp", read("zenc/zenc.cpp"));
+        write("class/bob/zenc/right.h", read("zenc/zenc.cpp"));
+        write("class/bob/zenc/zenc.cpp", wrong_client);
+        fs::create_directory(path / "class/cy");
+        write("exported.csv", "Student,Login ID,Zen lab\nA,ada,\nB,bob,1\nC,cy,\nD,dan,1\n");
+    }
+    std::string table() const { return read(path / "out/grades.csv"); }
+    std::string roster() const { return read(path / "out/roster.csv"); }
+    fs::path results(const std::string &student) const {
+        return path / "out/students" / student / "results.json";
+    }
+};
+
+class ClassGrader : public Grader {
+  public:
+    ClassGrader(const Class &one, std::vector<std::string> arguments = {})
+        : Grader(one, command(one, std::move(arguments))) {}
+
+    // The whole grading; what it has printed.
+    std::string output() {
+        const auto status = wait_exit(6 * patience);
+        CHECK_PROGRAM(*this, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+        return standard_output();
+    }
+
+  private:
+    static std::vector<std::string> command(const Class &one, std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(),
+                         {"-c", one.path / "class", "-R", one.path / "exported.csv", "-j", "1"});
+        for (const char *check :
+             {"zenc: asks the three questions", "zenc: reports a bad command line"})
+            arguments.push_back(check);
+        return arguments;
+    }
+};
+
+} // namespace
+
+TEST_CASE("grade: before a grading is complete, its cells in the tables are blank", "[grade]") {
+    Result passed;
+    passed.check.name = "tas: serves one client";
+    passed.check.exercise = "tas";
+    passed.check.points = 2;
+    passed.status = Status::passed;
+    Grading ada, bob;
+    ada.student = "ada";
+    bob.student = "bob";
+    ada.results = bob.results = {passed};
+    ada.complete = true;
+    bob.note = "broken off";
+    CHECK(grade::csv({ada, bob}) == "student,tas,total,note\nada,2,2,\nbob,,,broken off\n");
+    std::vector<std::string> notes;
+    CHECK(grade::fill_roster("ID,Lab\nada,\nbob,1\ncy,1\n", "Lab", {ada, bob}, notes) ==
+          "ID,Lab\nada,2\nbob,\ncy,1\n");
+    CHECK(grade::fill_roster("ID\nada\nbob\n", "Lab", {ada, bob}, notes) ==
+          "ID,Lab\nada,2\nbob,\n");
+}
+
+TEST_CASE("grade: results are taken only where they are complete and of the same", "[grade]") {
+    Grading graded;
+    for (const char *name : {"tas: answers", "tas: closes"}) {
+        Result one;
+        one.check.name = name;
+        one.check.exercise = "tas";
+        one.check.points = 2;
+        graded.results.push_back(one);
+    }
+    Grading planned = graded;
+    planned.sources = graded.sources = "12ab";
+    graded.results[0].status = Status::undetermined;
+    graded.results[1].status = Status::failed;
+    CHECK_FALSE(take_scores(planned, gradescope(graded)));
+    graded.complete = true;
+    const std::string json = gradescope(graded);
+    CHECK_FALSE(take_scores(planned, ""));
+    CHECK_FALSE(take_scores(planned, json.substr(0, json.size() / 2)));
+    Grading other = planned;
+    other.sources = "34cd";
+    CHECK_FALSE(take_scores(other, json));
+    other = planned;
+    other.results[1].check.name = "tas: is new";
+    CHECK_FALSE(take_scores(other, json));
+    other = planned;
+    other.results[1].check.points = 1;
+    CHECK_FALSE(take_scores(other, json));
+    CHECK(other.earned() == 0);
+    CHECK_FALSE(other.complete);
+    REQUIRE(take_scores(planned, json));
+    CHECK(planned.complete);
+    CHECK(planned.earned() == 2);
+}
+
+TEST_CASE("grade: a class whose grading is broken off is graded to its end", "[grade]") {
+    const Class one;
+    ClassGrader(one).output();
+    const std::string table = one.table(), roster = one.roster();
+    CHECK(table == head + "ada,3,3,\nbob,2,2,\ncy,0,0,\n");
+    CHECK(roster == "Student,Login ID,Zen lab\nA,ada,3\nB,bob,2\nC,cy,0\nD,dan,1\n");
+    for (const int signal : {SIGTERM, SIGKILL}) {
+        fs::remove_all(one.path / "out");
+        one.write("class/bob/zenc/zenc.cpp", hanging_client);
+        {
+            ClassGrader grader(one);
+            CHECK(eventually(
+                [&] { return read(one.results("bob")).find("\"score\": 2") != std::string::npos; },
+                6 * patience));
+            grader.signal(signal);
+            REQUIRE(grader.wait_exit());
+        }
+        const std::string note = signal == SIGTERM ? "broken off" : "broken off or under way";
+        CHECK(one.table() == head + "ada,3,3,\nbob,,," + note + "\ncy,,,not graded yet\n");
+        CHECK(one.roster() == "Student,Login ID,Zen lab\nA,ada,3\nB,bob,\nC,cy,\nD,dan,1\n");
+        // Neither the place of the results nor their time tells whether they are complete.
+        fs::rename(one.path / "out", one.path / "moved");
+        fs::copy(one.path / "moved", one.path / "out", fs::copy_options::recursive);
+        fs::remove_all(one.path / "moved");
+        const auto time = fs::last_write_time(one.results("ada"));
+        one.write("class/bob/zenc/zenc.cpp", wrong_client); // it need not hang again
+        const std::string out = ClassGrader(one).output();
+        INFO(out);
+        CHECK(out.find("ada: 3 of 3 (graded before)\nbob: 2 of 3 (") == 0);
+        CHECK(out.find("(graded before)", 20) == std::string::npos);
+        CHECK(fs::last_write_time(one.results("ada")) == time);
+        CHECK(one.table() == table);
+        CHECK(one.roster() == roster);
+    }
+}
+
+TEST_CASE(
+    "grade: of a class, a student is graded again if asked for, or if he has changed something",
+    "[grade]") {
+    const Class one;
+    ClassGrader(one).output();
+    const std::string table = one.table();
+    const auto time = fs::last_write_time(one.results("ada"));
+    const std::string again = ClassGrader(one, {"-s", "ada"}).output();
+    CHECK(again.find("ada: 3 of 3 (") == 0);
+    CHECK(again.find("bob: 2 of 3 (graded before)\ncy: 0 of 3 (graded before)\n") !=
+          std::string::npos);
+    CHECK(again.find("(graded before)") == again.find("(graded before)\ncy"));
+    CHECK(fs::last_write_time(one.results("ada")) != time);
+    CHECK(one.table() == table);
+
+    one.write("class/cy/zenc/zenc.cpp", read("zenc/zenc.cpp"));
+    ClassGrader(one, {"-s", "bob"}).output(); // no other one is
+    CHECK(one.table() == head + "ada,3,3,\nbob,2,2,\ncy,,,to be graded again\n");
+    const std::string changed = ClassGrader(one).output();
+    CHECK(changed.find("ada: 3 of 3 (graded before)\nbob: 2 of 3 (graded before)\ncy: 3 of 3 (") ==
+          0);
+    CHECK(one.table() == head + "ada,3,3,\nbob,2,2,\ncy,3,3,\n");
+
+    ClassGrader nobody(one, {"-s", "dan"});
+    const auto status = nobody.wait_exit();
+    CHECK_PROGRAM(nobody, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    CHECK(nobody.standard_error() == "grade: no student is named dan\n");
+    CHECK(one.table() == head + "ada,3,3,\nbob,2,2,\ncy,3,3,\n");
+}
