@@ -42,7 +42,7 @@ TEST_CASE("output that is short enough is kept whole", "[support]") {
 TEST_CASE("of output that is too long, the beginning and the end are kept, in whole lines",
           "[support]") {
     constexpr int lines = 100'000;
-    for (const std::size_t piece : {1, 13, 1000, 70'000}) {
+    for (const std::size_t piece : {1u, 13u, 1000u, 70'000u}) {
         Output output(13'000);
         std::string waiting;
         std::size_t largest = 0;
