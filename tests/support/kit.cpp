@@ -98,6 +98,10 @@ bool needs_strace() {
 }
 
 bool needs_own_network() {
+#ifdef __SANITIZE_THREAD__
+    WARN("not run: ThreadSanitizer has a thread that would keep the runner from going back");
+    return false;
+#endif
     // A process of its own tries it. In a chroot, what is mounted cannot be kept from the others.
     Process trial({"/usr/bin/env", "unshare", "--net", "--mount", "/bin/true"});
     const auto status = trial.wait_exit();
