@@ -52,6 +52,10 @@ TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2",
     if (!is_server(program))
         check_usage_error(program, {"127.0.0.1", "0"},
                           "PORT must be a number from 1 to 65535, not '0'");
+    if (program.has('w'))
+        for (const std::string workers : {"0", "1025", "-1", "x", ""})
+            check_usage_error(program, {"-w", workers},
+                              "-w must be a number from 1 to 1024, not '" + workers + "'");
     if (!program.has('t')) return;
     check_usage_error(program, {"-t"}, "no value for option -t");
     for (const std::string seconds : {"-1", "-0", "1.5", "x", "", "86401"})

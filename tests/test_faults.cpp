@@ -198,26 +198,6 @@ TEST_OF_EACH(client_programs,
 
 // ---- Silent clients
 
-constexpr bool has_no_pool(const Program &program) {
-    return is_concurrent_tcp_server(program) && !program.has('w') && program.option != "-f";
-}
-constexpr auto servers_without_pool = select<has_no_pool>();
-
-TEST_OF_EACH(servers_without_pool, "answers others while 200 clients are silent",
-             "[faults][row 23]") {
-    Server server(program, {"-q"});
-    Live live(server);
-    {
-        std::vector<Connection> silent;
-        for (int i = 0; i < 200; ++i) {
-            silent.emplace_back(server.address());
-            CHECK_PROGRAM(server, silent.back().send(exchanges(program)[0].question.substr(0, 3)));
-        }
-        for (int i = 0; i < 5; ++i) check_alive(server);
-    }
-    live.check();
-}
-
 constexpr bool is_concurrent_with_time_limit(const Program &program) {
     return is_server_with_time_limit(program) && is_concurrent_tcp_server(program);
 }

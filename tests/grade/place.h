@@ -1,4 +1,5 @@
-// What the process of one check is told by the grader that starts it, and how it reports back.
+// What the process of one check is told by the grader that starts it, and how it reports back. In
+// tests/run, nobody tells it anything: there, the programs are the kit's own.
 #ifndef ZEN_TESTS_GRADE_PLACE_H
 #define ZEN_TESTS_GRADE_PLACE_H
 
@@ -17,7 +18,8 @@ struct Place {
     int patience = 10;    ///< seconds that a check waits for what should come at once
     std::string launcher; ///< the program that puts a command into the sandbox: `grade`
 };
-/// That of this process.
+/// That of this process. Until it is told of another one, it has no launcher: then the programs are
+/// those of the kit, and run as they would without a grader.
 extern Place place;
 
 /// What one check has found.

@@ -5,6 +5,7 @@
 
 #include "check.h"
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ struct Story {
     std::string sent, expected, received;    ///< shown
     bool talked = false, has_recipe = false; ///< by_hand was called
     Student *student = nullptr;
+    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
     std::string options; ///< of the student's program, as typed
 };
 extern Story story;

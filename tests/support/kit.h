@@ -125,16 +125,21 @@ void check_succeeds(Client &client, const std::string &output);
 /// usage line follows.
 void check_fails(Client &client, const std::string &line, int status = 1);
 
+/// Runs the body of a test for a program.
+using Body = void(const Program &);
+inline void run_test(const Program &program, Body *body) { body(program); }
+
 /// Registers a test case for each row of a table: "zens: NAME", tagged with the row's exercise and
 /// TAGS.
-template <const auto &table, void (*body)(const Program &)> class TestOfEach {
+template <const auto &table, Body *body, void (*run_body)(const Program &, Body *) = run_test>
+class TestOfEach {
   public:
     TestOfEach(const std::string &behaviour, const std::string &tags) {
         register_rows(behaviour, tags, std::make_index_sequence<table.size()>());
     }
 
   private:
-    template <std::size_t row> static void run() { body(table[row]); }
+    template <std::size_t row> static void run() { run_body(table[row], body); }
 
     template <std::size_t... rows> void register_rows(const std::string &behaviour,
                                                       const std::string &tags,
