@@ -17,8 +17,7 @@ const std::string question(zen[0].first), answer(zen[0].second);
 // A client whose question has been answered, so that the server has something of its own for it.
 Connection talking_client(Server &server) {
     Connection client(server.address());
-    CHECK_PROGRAM(server, client.send(question));
-    check_bytes(server, question, answer, client.receive(answer.size()));
+    check_exchange(server, client, {question, answer});
     return client;
 }
 
@@ -171,12 +170,6 @@ void check_refuses_and_goes_on(Server &server, const std::string &what) {
     CHECK(has_children(server, 0));
     check_alive(server);
 }
-
-// A thread or a process for each client, any number of them.
-constexpr bool is_unlimited(const Program &program) {
-    return program.path == "sszt/sszt" || is_framing_server(program);
-}
-constexpr auto unlimited_servers = select<is_unlimited>();
 
 TEST_OF_EACH(unlimited_servers, "refuses a client while the user may have no more processes",
              "[limits][faults][row 24][row 25]") {

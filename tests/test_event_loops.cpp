@@ -162,8 +162,7 @@ TEST_CASE("tas, uas: say that select cannot watch their own socket",
         inherited.push_back(open("/dev/null", O_RDONLY));
     for (const std::string name : {"tas", "uas"}) {
         Process server(command(named(name), {"127.0.0.1", "0"}));
-        const auto status = server.wait_exit();
-        CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+        check_exit(server, 1);
         CHECK_PROGRAM(server, server.standard_output().empty());
         CHECK_PROGRAM(server, server.standard_error().rfind(name + ": cannot ", 0) == 0);
     }
@@ -180,8 +179,7 @@ TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of desc
     const Milliseconds used = processor_time(server.pid());
     CHECK_PROGRAM(server, clients.back().receive(1, Milliseconds(2000)).empty());
     CHECK_PROGRAM(server, processor_time(server.pid()) - used < Milliseconds(200));
-    check_bytes(server, question, answer,
-                (clients[0].send(question), clients[0].receive(answer.size())));
+    check_exchange(server, clients[0], {question, answer});
     const std::string log = server.standard_output();
     CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
     clients.erase(clients.begin(), clients.begin() + 40);
@@ -201,11 +199,8 @@ TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it may have fewer t
     const rlimit few = {64, 64};
     REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
     for (Connection *client : {&clients.front(), &clients.back()})
-        check_bytes(server, question, answer,
-                    (client->send(question), client->receive(answer.size())));
-    const Milliseconds used = processor_time(server.pid());
-    CHECK_PROGRAM(server, !server.wait_exit(Milliseconds(2000), false)); // a silence
-    CHECK_PROGRAM(server, processor_time(server.pid()) - used <= Milliseconds(200));
+        check_exchange(server, *client, {question, answer});
+    check_sleeps(server, Milliseconds(2000), Milliseconds(200));
     clients.clear();
     check_alive(server);
 }
@@ -221,8 +216,7 @@ TEST_OF_EACH(tcp_event_loops, "echoes with -e every byte", "[echo]") {
     Connection client(server.address());
     const std::string peer = client.local().name();
     for (const std::string &sent : {question, std::string("\0\n", 2)}) {
-        CHECK_PROGRAM(server, client.send(sent));
-        check_bytes(server, sent, sent, client.receive(sent.size()));
+        check_exchange(server, client, {sent, sent});
     }
     CHECK_PROGRAM(server, server.wait_for("Received from " + peer + ": \\x00\\n\n"));
     CHECK_PROGRAM(server, server.wait_for("Sent to " + peer + ": \\x00\\n\n"));
@@ -282,8 +276,7 @@ TEST_OF_EACH(tcp_event_loops, "needs one recv and one send for a question, besid
         Server server({"/usr/bin/strace", "-D", "-c", "-o", file}, quiet);
         Connection client(server.address());
         for (long i = 0; i < questions; ++i) {
-            CHECK_PROGRAM(server, client.send(question));
-            check_bytes(server, question, answer, client.receive(answer.size()));
+            check_exchange(server, client, {question, answer});
         }
         const std::string pipelined = repeat(question, 100);
         CHECK_PROGRAM(server, client.send(pipelined));

@@ -60,8 +60,7 @@ TEST_OF_EACH(framing_servers, "echoes each frame, and logs its message",
         if (program.name != "afs") messages.push_back(""); // there, it ends the conversation
         for (const std::string &message : messages) {
             const std::string frame = frame_of(program, message);
-            CHECK_PROGRAM(server, client.send(frame));
-            check_bytes(server, frame, frame, client.receive(frame.size()));
+            check_exchange(server, client, {frame, frame});
         }
         log += "Received message: Hello, Server!\nReceived message: a b\n"
                "Received message: \\x1b[2J\\xff\\r\n";
@@ -78,8 +77,7 @@ TEST_OF_EACH(framing_servers, "echoes frames of every size up to the limit", "[s
     Connection client(server.address());
     for (std::size_t size = 1; size <= most(program); size = 4 * size + 1) {
         const std::string frame = frame_of(program, std::string(size, 'x'));
-        CHECK_PROGRAM(server, client.send(frame));
-        check_bytes(server, frame, frame, client.receive(frame.size()));
+        check_exchange(server, client, {frame, frame});
     }
     const std::string longest = frame_of(program, std::string(most(program), 'x'));
     check_bytes(server, longest, longest, client.exchange(longest));

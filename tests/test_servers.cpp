@@ -103,8 +103,7 @@ TEST_OF_EACH(framing_servers, "can be started again at once on the same port",
         port = std::to_string(server.address().port);
         Connection stays_open(server.address());
         const auto &[question, answer] = exchanges(program)[0];
-        check_bytes(server, question, answer,
-                    (stays_open.send(question), stays_open.receive(answer.size())));
+        check_exchange(server, stays_open, {question, answer});
         check_stops(server, SIGTERM);
     }
     Process again(command(program, {"127.0.0.1", port}));
@@ -115,8 +114,7 @@ TEST_OF_EACH(servers, "says that its port is in use", "[errors]") {
     Server server(program);
     const std::string port = std::to_string(server.address().port);
     Process second(command(program, {"127.0.0.1", port}));
-    const auto status = second.wait_exit();
-    CHECK_PROGRAM(second, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    check_exit(second, 1);
     const std::string what = is_tcp_server(program) ? ": cannot listen on " : ": cannot bind to ";
     CHECK(second.standard_error() ==
           program.file() + what + server.address().name() + ": Address already in use\n");

@@ -52,8 +52,7 @@ TEST_OF_EACH(zen_tcp_servers, "answers the three questions, and logs the convers
         Connection client(server.address());
         peer = client.local().name();
         for (const auto &[asked, answered] : zen) {
-            CHECK_PROGRAM(server, client.send(asked));
-            check_bytes(server, asked, answered, client.receive(answered.size()));
+            check_exchange(server, client, {std::string(asked), std::string(answered)});
             CHECK_PROGRAM(server,
                           server.wait_for("Sent to " + peer + ": " + std::string(answered)));
         }
@@ -73,8 +72,7 @@ TEST_OF_EACH(tcp_servers, "answers without a pause questions that come together"
     std::vector<std::chrono::duration<double, std::milli>> taken;
     for (int i = 0; i < 30; ++i) {
         const auto start = std::chrono::steady_clock::now();
-        CHECK_PROGRAM(server, client.send(questions));
-        check_bytes(server, questions, answers, client.receive(answers.size()));
+        check_exchange(server, client, {questions, answers});
         taken.push_back(std::chrono::steady_clock::now() - start);
     }
     std::nth_element(taken.begin(), taken.begin() + 15, taken.end());

@@ -145,7 +145,7 @@ CHECK_OF_EACH(udp_servers, "sleeps when it has nothing to do", "[pts:1][needs:se
 }
 
 CHECK_OF_EACH(udp_servers, "stops on SIGINT and SIGTERM",
-              "[pts:2][needs:serves one client][faults][row 27]") {
+              "[pts:2][needs:serves one client][faults][row 27][stop]") {
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM.",
            "Wait for signals where you wait for datagrams; then print \"Server stopped\", end all "
            "threads and children, and return 0.");

@@ -315,7 +315,8 @@ CHECK_OF_EACH(framing_servers, "sleeps when it has nothing to do",
     check_idle(server);
 }
 
-CHECK_OF_EACH(framing_servers, "stops on SIGINT and SIGTERM", "[pts:1][needs:echoes a frame]") {
+CHECK_OF_EACH(framing_servers, "stops on SIGINT and SIGTERM",
+              "[pts:1][needs:echoes a frame][stop][faults][row 27]") {
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM, while a client is connected.",
            "Wait for signals where you wait for clients; then print \"Server stopped\", end all "
            "threads and children, and return 0.");

@@ -117,7 +117,7 @@ CHECK_OF_EACH(zen_tcp_servers, "sleeps when it has nothing to do",
 }
 
 CHECK_OF_EACH(zen_tcp_servers, "stops on SIGINT and SIGTERM",
-              "[pts:2][needs:serves one client][faults][row 27]") {
+              "[pts:2][needs:serves one client][faults][row 27][stop]") {
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM, while a client is connected.",
            "Wait for signals where you wait for clients; then print \"Server stopped\", end all "
            "threads and children, and return 0.");
