@@ -56,10 +56,6 @@ inline void require(bool holds, const std::string &what) {
 
 // ---- The programs under test, and who talks to them
 
-/// The command that runs `command` where the programs under test run: in the sandbox, or, in tests/run,
-/// as it is, under those limits that are not the usual ones.
-std::vector<std::string> in_this_place(const std::vector<std::string> &command, Limits limits);
-
 /// A program of the submission in its sandbox. The last one made is the one that reports tell of.
 class Student : public test::Process {
   public:

@@ -48,7 +48,7 @@ static bool is_visible(pid_t pid) {
 
 bool machine_lets_look() {
     static const bool lets = [] {
-        test::Process control(in_this_place({"/bin/sleep", "60"}, {}));
+        test::Process control(sandboxed({"sleep", "60"}, place.scratch, place.user, {}));
         return test::eventually([&] { return is_visible(control.pid()); }, Milliseconds(3000));
     }();
     return lets;

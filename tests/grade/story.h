@@ -27,8 +27,8 @@ struct Story {
     std::string sent, expected, received;    ///< shown
     bool talked = false, has_recipe = false; ///< by_hand was called
     Student *student = nullptr;
-    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
     std::string options; ///< of the student's program, as typed
+    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
 };
 extern Story story;
 

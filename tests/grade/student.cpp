@@ -5,7 +5,6 @@
 #include "story.h"
 
 #include <sys/wait.h>
-#include <unistd.h>
 
 namespace grade {
 
@@ -21,37 +20,12 @@ static std::vector<std::string> with_option(const Program &program,
     return arguments;
 }
 
-// The command under those limits that a check has chosen: no others are needed for the kit's programs.
-static std::vector<std::string> limited(std::vector<std::string> command, const Limits &limits) {
-    const Limits usual;
-    if (limits.processes != usual.processes && geteuid() == 0)
-        undetermined("root may have any number of processes");
-    std::vector<std::string> all;
-    const auto limit = [&](const std::string &name, long most, long soft) {
-        if (all.empty()) all = {"/usr/bin/env", "prlimit"};
-        all.push_back("--" + name + "=" + std::to_string(soft) + ":" + std::to_string(most));
-    };
-    const long descriptors = limits.descriptors, soft = limits.soft_descriptors;
-    if (descriptors != usual.descriptors || soft != 0)
-        limit("nofile", descriptors, soft != 0 ? soft : descriptors);
-    if (limits.processes != usual.processes) limit("nproc", limits.processes, limits.processes);
-    if (limits.address_space != usual.address_space && limits.address_space != 0)
-        limit("as", limits.address_space << 20, limits.address_space << 20);
-    all.insert(all.end(), command.begin(), command.end());
-    return all;
-}
-
-std::vector<std::string> in_this_place(const std::vector<std::string> &command, Limits limits) {
+static std::vector<std::string> student_command(const Program &program,
+                                                std::vector<std::string> arguments, Limits limits) {
     if (test::sanitized) limits.address_space = 0;
-    if (place.launcher.empty()) return limited(command, limits);
-    return sandboxed(command, place.scratch, place.user, limits);
-}
-
-static std::vector<std::string>
-student_command(const Program &program, std::vector<std::string> arguments, const Limits &limits) {
     arguments = with_option(program, std::move(arguments));
     arguments.insert(arguments.begin(), place.programs + "/" + std::string(program.path));
-    return in_this_place(arguments, limits);
+    return sandboxed(arguments, place.scratch, place.user, limits);
 }
 
 Student::Student(const Program &program, std::vector<std::string> arguments, const Limits &limits)
