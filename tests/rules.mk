@@ -14,8 +14,6 @@ endif
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
 SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
-CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
-          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
 TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/closing_line.cpp)
 BENCH := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %/bench.cpp %/yardstick_tcp.cpp %/yardstick_udp.cpp,\
          $(wildcard tests/bench/*.cpp)))
@@ -28,8 +26,7 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(filter-out %/check_process.o,$(CHECKS)) \
-                    $(patsubst %,$(BUILD)/tests/grade/%.o,edits results tables) \
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,edits plan results tables) \
                     | $(BUILD)/tests/failing_malloc.so
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
@@ -81,7 +78,12 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,json process procfs programs servers sockets text)
 GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader selection submission exercise jobs outcome \
              plan place results sandbox tables)
+CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
+          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
+
+# The checks are tests as well: of the kit's own programs.
+$(BUILD)/tests/run: $(filter-out %/check_process.o,$(CHECKS))
 
 $(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
 	@mkdir -p $(@D)
