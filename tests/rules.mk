@@ -82,6 +82,9 @@ CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
           $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
 
+# The checks are tests as well: of the kit's own programs.
+$(BUILD)/tests/run: $(filter-out %/check_process.o,$(CHECKS))
+
 $(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -o $@ $^

@@ -1,6 +1,7 @@
-// What a check of the grader is written with. A check is a test case of Catch2 whose tags say what
-// it is worth, "[pts:2]", and what it depends on, "[needs:serves one client]"; it runs in a process
-// of its own, and ends at the first thing that is wrong with a report for the student.
+// What a check is written with. A check is a test case of Catch2 whose tags say what it is worth,
+// "[pts:2]", and what it depends on, "[needs:serves one client]". It ends at the first thing that is
+// wrong with a report for the student. The grader runs it in a process of its own, in a sandbox, on a
+// program that was handed in; tests/run runs it on the kit's own program, as any other test.
 #ifndef ZEN_TESTS_GRADE_CHECK_H
 #define ZEN_TESTS_GRADE_CHECK_H
 
@@ -49,7 +50,8 @@ void by_hand(std::string first_terminal, std::string second_terminal);
 inline void require(bool holds, const std::string &what) {
     if (!holds) fail(what);
 }
-/// Ends it as neither passed nor failed: this machine does not let the grader look. Costs nothing.
+/// Ends it as neither passed nor failed: this machine does not let the grader look. Costs nothing; in
+/// tests/run, it is a warning.
 [[noreturn]] void undetermined(const std::string &why);
 
 // ---- The programs under test, and who talks to them
@@ -196,28 +198,12 @@ std::vector<long> calls_slept_in(pid_t pid, int looks);
 /// The name of a system call of the kind that programs wait in, or its number.
 std::string call_name(long number);
 
-/// Registers a check for each row of a table of programs: the name and the tags follow the row's.
-template <const auto &table, void (*body)(const Program &)> class CheckOfEach {
-  public:
-    CheckOfEach(const std::string &behaviour, const std::string &tags) {
-        register_rows(behaviour, tags, std::make_index_sequence<table.size()>());
-    }
-
-  private:
-    template <std::size_t row> static void run() { run_check(table[row], body); }
-
-    template <std::size_t... rows> void register_rows(const std::string &behaviour,
-                                                      const std::string &tags,
-                                                      std::index_sequence<rows...>) {
-        (register_row<rows>(behaviour, tags), ...);
-    }
-
-    template <std::size_t row>
-    void register_row(const std::string &behaviour, const std::string &tags) {
-        add_check(table[row], behaviour, tags);
-        const std::string name = std::string(table[row].name) + ": " + behaviour;
-        const std::string all_tags = std::string(table[row].tag) + tags;
-        REGISTER_TEST_CASE(run<row>, name, all_tags);
+/// Registers a check for each row of a table of programs, and tells the grader of it.
+template <const auto &table, void (*body)(const Program &)> struct CheckOfEach
+    : test::TestOfEach<table, body, run_check> {
+    CheckOfEach(const std::string &behaviour, const std::string &tags)
+        : test::TestOfEach<table, body, run_check>(behaviour, tags) {
+        for (const Program &program : table) add_check(program, behaviour, tags);
     }
 };
 

@@ -95,7 +95,8 @@ CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client
     expect_children(server, 0, "(there must be none)");
 }
 
-CHECK_OF_EACH(mzts, "makes client N+1 wait", "[pts:2][mechanism][needs:serves one client]") {
+CHECK_OF_EACH(mzts, "makes client N+1 wait",
+              "[pts:2][mechanism][needs:serves one client][faults][row 23]") {
     trying(
         "With -w 3, three clients talk and fall silent; a fourth asks; then one of the three "
         "leaves.",
@@ -196,7 +197,8 @@ CHECK_OF_EACH(sszt_fork, "forks a process for each client",
     expect_threads(server, threads_with_one, "with 5 clients: -f starts none");
 }
 
-CHECK_OF_EACH(sszt_fork, "leaves no zombie", "[pts:1][needs:forks a process for each client]") {
+CHECK_OF_EACH(sszt_fork, "leaves no zombie",
+              "[pts:1][needs:forks a process for each client][faults][row 25]") {
     trying("With -f, 20 clients talk and leave; then the children are counted.",
            "Collect children that have ended with waitpid, else they stay as zombies: \"defunct\" "
            "in the output of ps.");
@@ -218,7 +220,7 @@ CHECK_OF_EACH(sszt_fork, "closes the connection in the parent",
 }
 
 CHECK_OF_EACH(sszt_fork, "frees the port when it is killed",
-              "[pts:1][needs:forks a process for each client]") {
+              "[pts:1][needs:forks a process for each client][faults][row 26]") {
     trying(
         "With -f, the parent is killed while a child serves a client; then the server is started "
         "again on the same port.",
@@ -266,7 +268,7 @@ CHECK_OF_EACH(sszu_fork, "forks a process for each datagram",
         fail("it has started threads", std::to_string(left), std::to_string(seen.threads));
 }
 
-CHECK_OF_EACH(sszu_fork, "leaves no zombie", "[pts:1][needs:serves one client]") {
+CHECK_OF_EACH(sszu_fork, "leaves no zombie", "[pts:1][needs:serves one client][faults][row 25]") {
     trying("With -f, 20 datagrams are answered; then the children are counted.",
            "Collect children that have ended with waitpid, else they stay as zombies.");
     by_hand("", "./zuc/zuc; sleep 1; ps --ppid $(pgrep -o -x sszu)     # none");

@@ -113,7 +113,8 @@ CHECK_OF_EACH(zenc, "prints what it has received", "[pts:1][needs:prints questio
              test::shown(found));
 }
 
-CHECK_OF_EACH(zenc, "takes an answer in pieces", "[pts:2][needs:prints questions and answers]") {
+CHECK_OF_EACH(zenc, "takes an answer in pieces",
+              "[pts:2][needs:prints questions and answers][faults][row 38]") {
     trying("A server sends its answers byte by byte, each when the client has read the one before.",
            "One recv need not return a whole answer: receive until there is a '.'.");
     by_hand(
@@ -209,7 +210,7 @@ CHECK_OF_EACH(zuc, "prints questions and answers", "[pts:2][needs:asks the three
             "it did not print what it sent");
 }
 
-CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions]") {
+CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions][faults][row 40]") {
     trying(
         "A server does not answer the first datagram, as if it were lost.",
         "A datagram may be lost: after a second without an answer, ask again, until -t is over.");
@@ -226,7 +227,8 @@ CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions]") {
     });
 }
 
-CHECK_OF_EACH(zuc, "accepts only the server it asked", "[pts:2][needs:asks the three questions]") {
+CHECK_OF_EACH(zuc, "accepts only the server it asked",
+              "[pts:2][needs:asks the three questions][faults][row 41]") {
     trying("Before each answer of the server, a stranger sends the client another one.",
            "Compare the address of the sender that recvfrom fills in, or connect the socket: then "
            "the system takes datagrams of that address alone.");

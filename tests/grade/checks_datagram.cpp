@@ -144,7 +144,8 @@ CHECK_OF_EACH(udp_servers, "sleeps when it has nothing to do", "[pts:1][needs:se
     check_idle(server);
 }
 
-CHECK_OF_EACH(udp_servers, "stops on SIGINT and SIGTERM", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(udp_servers, "stops on SIGINT and SIGTERM",
+              "[pts:2][needs:serves one client][faults][row 27][stop]") {
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM.",
            "Wait for signals where you wait for datagrams; then print \"Server stopped\", end all "
            "threads and children, and return 0.");
@@ -169,9 +170,10 @@ CHECK_OF_EACH(base_servers, "prints nothing that drives a terminal",
     check_clean_output(server);
 }
 
-CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one client]") {
+CHECK_OF_EACH(udp_event_loops, "echoes with -e",
+              "[pts:1][needs:serves one client][faults][row 34]") {
     trying("With -e, a client sends a datagram with bytes of all kinds, an empty one, and one of "
-           "5120 bytes.",
+           "65,507 bytes.",
            "With -e, send back what came in, byte for byte: NUL and bytes over 127 as well.");
     by_hand("make " + program.file() + " && ./" + std::string(program.path) + " -e",
             "printf 'Hello\\n\\000\\377?' | nc -u -w 2 127.0.0.1 65432 | od -c");
@@ -179,8 +181,9 @@ CHECK_OF_EACH(udp_event_loops, "echoes with -e", "[pts:1][needs:serves one clien
     Ask client(server);
     std::string bytes;
     for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
-    for (const std::string &datagram : {bytes, std::string(), test::repeat(bytes, 20),
-                                        std::string("?"), std::string(" \t Hello \r\n")}) {
+    for (const std::string &datagram :
+         {bytes, std::string(), test::repeat(bytes, 256).substr(0, 65'507), std::string("?"),
+          std::string(" \t Hello \r\n")}) {
         client.send(datagram);
         client.expect_bytes(datagram);
     }

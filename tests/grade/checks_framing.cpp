@@ -95,7 +95,8 @@ CHECK_OF_EACH(framing_servers, "echoes frame after frame", "[pts:1][needs:echoes
     }
 }
 
-CHECK_OF_EACH(framing_servers, "takes a frame in pieces", "[pts:2][needs:echoes a frame]") {
+CHECK_OF_EACH(framing_servers, "takes a frame in pieces",
+              "[pts:2][needs:echoes a frame][faults][row 1]") {
     trying(
         "A client sends a frame in pieces, each when the server has read the one before.",
         "TCP is a stream of bytes: one recv may return a part of a frame, or of its header. Keep "
@@ -117,8 +118,9 @@ CHECK_OF_EACH(framing_servers, "takes a frame in pieces", "[pts:2][needs:echoes 
     client.expect_bytes(sent);
 }
 
-CHECK_OF_EACH(framing_servers, "takes several frames in one segment",
-              "[pts:1][needs:takes a frame in pieces][needs:echoes frame after frame]") {
+CHECK_OF_EACH(
+    framing_servers, "takes several frames in one segment",
+    "[pts:1][needs:takes a frame in pieces][needs:echoes frame after frame][faults][row 2]") {
     trying("A client sends three frames and the beginning of a fourth at once, then the rest.",
            "One recv may return several frames and a part: answer all that are complete, and keep "
            "the rest.");
@@ -313,7 +315,8 @@ CHECK_OF_EACH(framing_servers, "sleeps when it has nothing to do",
     check_idle(server);
 }
 
-CHECK_OF_EACH(framing_servers, "stops on SIGINT and SIGTERM", "[pts:1][needs:echoes a frame]") {
+CHECK_OF_EACH(framing_servers, "stops on SIGINT and SIGTERM",
+              "[pts:1][needs:echoes a frame][stop][faults][row 27]") {
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM, while a client is connected.",
            "Wait for signals where you wait for clients; then print \"Server stopped\", end all "
            "threads and children, and return 0.");

@@ -104,7 +104,7 @@ CHECK_OF_EACH(clients_with_short_frames, "takes the longest message that its fra
 }
 
 CHECK_OF_EACH(framing_clients, "takes the response in pieces",
-              "[pts:2][needs:prints the response]") {
+              "[pts:2][needs:prints the response][faults][row 38]") {
     trying("A server sends the frame back in pieces, each when the client has read the one before.",
            "One recv need not return a whole frame: receive until it is complete.");
     by_hand("(cut it with sleep, as in the chapter)", run(program));

@@ -46,7 +46,7 @@ CHECK_OF_EACH(stream_programs, "survives clients that reset", "[pts:1][needs:ser
 }
 
 CHECK_OF_EACH(stream_programs, "loses no answer of a slow reader",
-              "[pts:2][needs:answers everything before the end of file]") {
+              "[pts:2][needs:answers everything before the end of file][faults][row 6]") {
     trying("A client sends 40,000 questions and reads no answer until the server takes no more of "
            "them; then it reads them all.",
            "send may take only a part of the bytes, or none (EAGAIN): what is left must be sent "
@@ -116,7 +116,8 @@ CHECK_OF_EACH(zen_tcp_servers, "sleeps when it has nothing to do",
     check_idle(server);
 }
 
-CHECK_OF_EACH(zen_tcp_servers, "stops on SIGINT and SIGTERM", "[pts:2][needs:serves one client]") {
+CHECK_OF_EACH(zen_tcp_servers, "stops on SIGINT and SIGTERM",
+              "[pts:2][needs:serves one client][faults][row 27][stop]") {
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM, while a client is connected.",
            "Wait for signals where you wait for clients; then print \"Server stopped\", end all "
            "threads and children, and return 0.");
@@ -131,7 +132,7 @@ CHECK_OF_EACH(zen_tcp_servers, "stops on SIGINT and SIGTERM", "[pts:2][needs:ser
 }
 
 CHECK_OF_EACH(stream_programs, "starts again on the same port",
-              "[pts:1][needs:listens where it is told]") {
+              "[pts:1][needs:listens where it is told][faults][row 28]") {
     trying("A server is ended while a client is connected, and started again on the same port at "
            "once.",
            "Set SO_REUSEADDR on the listening socket before bind: connections of the first server "
@@ -167,7 +168,7 @@ CHECK_OF_EACH(stream_programs, "prints nothing that drives a terminal",
 }
 
 CHECK_OF_EACH(servers_with_time_limit, "gives up on a silent client",
-              "[pts:1][needs:serves one client]") {
+              "[pts:1][needs:serves one client][faults][row 23]") {
     trying(
         "With -t 1, a client connects and says nothing, and another one asks before it falls "
         "silent. With -t 0, a client is silent for 1.5 seconds and asks then.",

@@ -3,7 +3,7 @@
 //  - each wrong program of tests/wrong/, which must lose the check that its file names first; it may
 //    lose the others that it names, and no more; what depends on those is not checked; edits.h tells
 //    what such a file looks like;
-//  - each right program of tests/right/, which must get full points;
+//  - each right program of tests/right/, whole or changed in the same way, which must get full points;
 //  - each server of the kit in the place of each other of its transport, which must be told apart.
 //
 // Usage: check-grader [-n] [NAME ...], where NAME is a part of what it prints for a submission. Works
@@ -98,27 +98,36 @@ std::string contents(const fs::path &path) {
     return text.str();
 }
 
-// The text of the wrong program. Throws if its edits do not fit the kit's program.
-std::string text_of(const WrongProgram &wrong) { return edited(contents(wrong.file), wrong.edits); }
+// The text of the changed program. Throws if its edits do not fit the kit's program.
+std::string text_of(const ChangedProgram &program) {
+    return edited(contents(program.file), program.edits);
+}
 
 std::string check_edits(const fs::path &path) {
-    text_of(read_wrong_program(contents(path)));
+    text_of(read_changed_program(contents(path)));
     return "";
 }
 
-std::string check_wrong(const fs::path &path) {
-    const WrongProgram wrong = read_wrong_program(contents(path));
-    const std::vector<std::string> &loses = wrong.loses;
-    const std::string name = name_of(path.filename());
-    const fs::path exercise = fs::path(wrong.file).parent_path();
-    const Temporary submission;
-    fs::create_directory(submission.path / exercise);
+// A submission of the exercise of a changed program, in which the other files are the kit's.
+void submit(const ChangedProgram &program, const fs::path &submission) {
+    const fs::path exercise = fs::path(program.file).parent_path();
+    fs::create_directory(submission / exercise);
     for (const auto &entry : fs::directory_iterator(exercise))
         if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h")
-            fs::copy_file(entry.path(), submission.path / exercise / entry.path().filename());
-    std::ofstream(submission.path / wrong.file, std::ios::binary) << text_of(wrong);
+            fs::copy_file(entry.path(), submission / exercise / entry.path().filename());
+    std::ofstream(submission / program.file, std::ios::binary) << text_of(program);
+}
 
-    const Grading grading = grade_names(submission.path, {name});
+std::string check_changed(const fs::path &path) {
+    const ChangedProgram program = read_changed_program(contents(path));
+    const std::vector<std::string> &loses = program.loses;
+    const std::string name = name_of(path.filename());
+    const Temporary submission;
+    submit(program, submission.path);
+    const int patience = loses.empty() ? Settings().patience : short_patience;
+    const Grading grading = grade_names(submission.path, {name}, patience);
+    if (loses.empty())
+        return grading.earned() < grading.possible() ? lost_checks(grading) : std::string();
     const std::vector<std::string> failed = failed_checks(grading);
     const auto contains = [](const std::vector<std::string> &all, const std::string &one) {
         return std::find(all.begin(), all.end(), one) != all.end();
@@ -177,7 +186,7 @@ struct Submission {
     std::function<std::string()> check;
 };
 
-// With `edits_only`, nothing is graded, and of the wrong programs only the edits are checked.
+// With `edits_only`, nothing is graded: only the edits are checked.
 std::vector<Submission> submissions(bool edits_only) {
     std::vector<Submission> all;
     std::set<fs::path> files;
@@ -186,9 +195,8 @@ std::vector<Submission> submissions(bool edits_only) {
     for (const fs::path &path : files) {
         const std::string name = path.filename();
         if (fs::is_regular_file(path))
-            all.push_back({"wrong: " + name, [path, edits_only] {
-                               return edits_only ? check_edits(path) : check_wrong(path);
-                           }});
+            all.push_back({path.parent_path().filename().string() + ": " + name,
+                           [=] { return edits_only ? check_edits(path) : check_changed(path); }});
         else if (edits_only) continue;
         else if (name.rfind("hostile-", 0) == 0)
             all.push_back({"wrong: " + name, [path] { return check_hostile(path); }});

@@ -26,7 +26,9 @@ struct Limits {
 /// the own one if the grader is not root.
 uid_t take_user();
 
-/// The command that runs `command` in the sandbox: in `directory`, as `user`, with these limits.
+/// The command that runs `command` in the sandbox: in `directory`, as `user`, with these limits. Where
+/// this process has no sandbox (place.h), it is run in `directory`, under those limits alone that are
+/// not the usual ones. There, the limit on processes takes another user, if this one is root.
 std::vector<std::string> sandboxed(const std::vector<std::string> &command,
                                    const std::string &directory, uid_t user, const Limits &limits);
 

@@ -5,6 +5,7 @@
 
 #include "check.h"
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct Story {
     bool talked = false, has_recipe = false; ///< by_hand was called
     Student *student = nullptr;
     std::string options; ///< of the student's program, as typed
+    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
 };
 extern Story story;
 

@@ -37,8 +37,7 @@ static std::string answers_of(const std::string &letters) {
 
 // A check may wait often, and each time not too long: before it is ended for that, it says where.
 static void require_time() {
-    static const auto start = std::chrono::steady_clock::now();
-    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(40))
+    if (std::chrono::steady_clock::now() - story.begin > std::chrono::seconds(40))
         fail("after 40 seconds the check has not come to its end: the server is far too slow");
 }
 
