@@ -6,6 +6,7 @@
 #include <sstream>
 #include <thread>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 using test::eventually, test::sanitizer_threads, test::sleeping_in, test::thread_count,
@@ -24,6 +25,12 @@ std::vector<Talk> talking_clients(Server &server, int count) {
     std::vector<Talk> clients;
     for (int i = 0; i < count; ++i) clients.push_back(talking_client(server));
     return clients;
+}
+
+long kept_for(Talk &client, std::size_t answers) {
+    int arrived = 0;
+    ioctl(client.connection().get(), FIONREAD, &arrived);
+    return static_cast<long>(answers) - arrived - test::under_way_from_peer(client.connection());
 }
 
 void expect_threads(const Server &server, std::size_t count, const std::string &when) {

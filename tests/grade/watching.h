@@ -16,6 +16,10 @@ namespace grade {
 Talk talking_client(Server &server);
 std::vector<Talk> talking_clients(Server &server, int count);
 
+/// How many bytes of the `answers` that it has made for a client the server itself still has: neither
+/// its kernel nor that of the client, which has read none of them, has got these.
+long kept_for(Talk &client, std::size_t answers);
+
 /// That it comes to have so many threads; so many children, zombies included.
 void expect_threads(const Server &server, std::size_t count, const std::string &when);
 void expect_children(const Server &server, std::size_t count, const std::string &when);
