@@ -6,7 +6,7 @@
 #include <filesystem>
 
 using namespace grade;
-using test::tcp_servers;
+using test::framing_servers, test::zen_tcp_servers;
 
 namespace {
 
@@ -39,12 +39,6 @@ void allow(const Server &server, std::size_t count) {
                   place.scratch, place.user, {}));
     if (changed.wait_exit() != 0)
         undetermined("the limits of a running process cannot be changed here");
-}
-
-bool is_answered(Server &server, Talk &client, Milliseconds limit) {
-    const test::Exchange &asked = test::exchanges(server.program())[0];
-    client.send(asked.question);
-    return client.connection().receive(asked.answer.size(), limit) == asked.answer;
 }
 
 // Leaves, and waits until the server has noticed.
@@ -81,10 +75,7 @@ Limits few_descriptors() {
     return limits;
 }
 
-} // namespace
-
-CHECK_OF_EACH(tcp_servers, "survives running out of descriptors",
-              "[pts:1][needs:sleeps when it has nothing to do]") {
+void survive(const Program &program) {
     trying("The server may have 24 descriptors; clients come until it has no more, and two others "
            "after them. When all have left, another one asks.",
            "accept fails with EMFILE then: log it, do not end, do not call it again and again, and "
@@ -106,8 +97,7 @@ CHECK_OF_EACH(tcp_servers, "survives running out of descriptors",
             "when all had left, another client was not served");
 }
 
-CHECK_OF_EACH(tcp_servers, "lets clients wait without a descriptor",
-              "[pts:1][needs:survives running out of descriptors]") {
+void let_wait(const Program &program) {
     trying(
         "The server has no descriptor left; a client connects and asks. It must wait, and be "
         "answered when there is a descriptor again.",
@@ -120,7 +110,7 @@ CHECK_OF_EACH(tcp_servers, "lets clients wait without a descriptor",
     Server server(program, {}, "127.0.0.1", few_descriptors());
     std::vector<Talk> clients = exhaust(server);
     Talk waiting(server);
-    require(!is_answered(server, waiting, Milliseconds(1200)), // while it may try again
+    require(!is_answered(server, waiting, Milliseconds(600)),
             "a client was answered for which no descriptor was left");
     require(!waiting.connection().ended() && !waiting.connection().was_reset(),
             "the connection of a client was closed that should wait in the backlog");
@@ -134,10 +124,34 @@ CHECK_OF_EACH(tcp_servers, "lets clients wait without a descriptor",
         ++said;
     if (said > 3)
         fail("the server said again and again that it cannot accept", "once",
-             std::to_string(said) + " times in a second");
+             std::to_string(said) + " times in 0.6 seconds");
     if (keeps_no_clients(program)) allow(server, most);
     else leave(clients.front());
-    const test::Exchange &asked = test::exchanges(program)[0];
-    if (waiting.connection().receive(asked.answer.size()) != asked.answer)
-        fail("the client that waited was not served when there was a descriptor again");
+    const std::string answer = simple_exchange(program).answer;
+    const bool served = test::is_framing_server(program)
+                            ? waiting.connection().receive(answer.size()) == answer
+                            : waiting.gets("", patience);
+    require(served, "the client that waited was not served when there was a descriptor again");
+}
+
+} // namespace
+
+CHECK_OF_EACH(zen_tcp_servers, "survives running out of descriptors",
+              "[pts:1][needs:closes its descriptors][needs:sleeps when it has nothing to do]") {
+    survive(program);
+}
+CHECK_OF_EACH(
+    framing_servers, "survives running out of descriptors",
+    "[pts:1][needs:serves several clients at once][needs:closes when the client has closed]"
+    "[needs:sleeps when it has nothing to do]") {
+    survive(program);
+}
+
+CHECK_OF_EACH(zen_tcp_servers, "lets clients wait without a descriptor",
+              "[pts:1][needs:survives running out of descriptors]") {
+    let_wait(program);
+}
+CHECK_OF_EACH(framing_servers, "lets clients wait without a descriptor",
+              "[pts:1][needs:survives running out of descriptors]") {
+    let_wait(program);
 }

@@ -2,14 +2,11 @@
 #include "checks_stream.h"
 #include "watching.h"
 
-#include <atomic>
-#include <thread>
-
 #include <netinet/in.h>
 #include <unistd.h>
 
 using namespace grade;
-using test::udp_servers;
+using test::framing_servers;
 
 namespace {
 
@@ -18,11 +15,7 @@ constexpr auto mzts = only<"mzts">(), mzus = only<"mzus">(), sszt = only<"sszt">
 constexpr bool has_time_limit(const Program &program) {
     return is_stream_program(program) && program.has('t');
 }
-constexpr bool may_start_threads(const Program &program) {
-    return program.name == "sszt" || test::is_framing_server(program);
-}
 constexpr auto servers_with_time_limit = test::select<has_time_limit>();
-constexpr auto servers_with_threads = test::select<may_start_threads>();
 
 // A connection that is not waited for: the backlog may be full.
 class Visitor : public test::Socket {
@@ -43,62 +36,7 @@ std::size_t descriptors(const Server &server) {
     return test::descriptor_count(server.pid());
 }
 
-bool is_answered(Server &server, Talk &client, Milliseconds limit = patience) {
-    const test::Exchange &asked = test::exchanges(server.program())[0];
-    client.send(asked.question);
-    return client.connection().receive(asked.answer.size(), limit) == asked.answer;
-}
-
-} // namespace
-
-// ---- Pools: the queue is bounded
-
-CHECK_OF_EACH(mzts, "has a bounded queue", "[pts:1][needs:serves all that wait]") {
-    trying("With -w 1, 200 clients connect and say nothing; then the server gets SIGTERM.",
-           "The queue has room for 32 clients. While it is full the master does not accept, so "
-           "that the others wait in the backlog of the kernel and take no memory.");
-    by_hand(
-        "make mzts && ./mzts/mzts -q -w 1",
-        "(for i in {1..200}; do exec {fd}<>/dev/tcp/127.0.0.1/65432; done; sleep 9) & sleep 2; ls "
-        "/proc/$(pgrep -n -x mzts)/fd | wc -l");
-    Server server(program, {"-w", "1"});
-    const std::size_t before = descriptors(server);
-    if (before == 0) undetermined("the system does not tell how many descriptors a process has");
-    std::vector<Visitor> visitors;
-    for (int i = 0; i < 200; ++i) visitors.emplace_back(server);
-    const auto most_are_accepted = [&] { return descriptors(server) >= before + 150; };
-    if (test::eventually(most_are_accepted, Milliseconds(1000)))
-        fail("nearly all clients were accepted while the only worker had one", "33 clients or so",
-             std::to_string(descriptors(server) - before) + " clients");
-    check_stops(server, SIGTERM);
-}
-
-CHECK_OF_EACH(mzus, "has a bounded queue", "[pts:1][needs:has N workers]") {
-    trying("Nobody reads the output of the server, so that its workers soon wait in a write; then "
-           "come 6000 datagrams, each when there is room for it.",
-           "The queue has room for 1024 datagrams. While it is full the master does not receive: "
-           "the others wait in the buffer of the socket, or are lost, and take no memory.");
-    by_hand("make mzus && ./mzus/mzus -w 2 | sleep 99", "while ./zuc/zuc -t 1; do :; done");
-    Limits limits;
-    limits.unread_output = 0;
-    Server server(program, {"-w", "2"}, "127.0.0.1", limits);
-    test::Datagrams client;
-    const auto room = [&] { return test::unread_datagrams(server.address().port) < 100'000; };
-    int taken = 0;
-    for (; taken < 6000 && test::eventually(room, Milliseconds(500)); taken += 50)
-        for (int i = 0; i < 50; ++i) client.send_to(server.address(), question(0));
-    if (taken < 6000) return; // it has stopped receiving
-    Ask another(server);
-    another.send(question(1));
-    if (another.receive(Milliseconds(500)).arrived) return; // its workers do not wait for a reader
-    fail("the master went on to receive while the workers were stuck",
-         "1024 datagrams on the queue", "all of 6000 datagrams received");
-}
-
-// ---- The framework: threads and children
-
-CHECK_OF_EACH(servers_with_threads, "lets its threads go while it serves",
-              "[pts:1][needs:sleeps when it has nothing to do]") {
+void let_threads_go(const Program &program) {
     trying("With an address space of 1 GiB, 160 clients are served one after the other, while one "
            "stays connected all the time.",
            "A thread that has ended keeps its stack, 8 MiB of address space, until it is joined: "
@@ -120,8 +58,7 @@ CHECK_OF_EACH(servers_with_threads, "lets its threads go while it serves",
     }
 }
 
-CHECK_OF_EACH(servers_with_threads, "survives a thread that cannot be started",
-              "[pts:1][needs:lets its threads go while it serves]") {
+void do_without_a_thread(const Program &program) {
     trying("With an address space of 200 MiB, clients connect and stay until one is closed, or 60 "
            "are served. Then all leave but the first, which asks again, and so does a new one.",
            "The constructor of std::thread throws, and pthread_create fails, when the system has "
@@ -165,6 +102,74 @@ CHECK_OF_EACH(servers_with_threads, "survives a thread that cannot be started",
         return is_answered(server, another);
     };
     require(test::eventually(is_served), "when all but one had left, a new client was not served");
+}
+
+} // namespace
+
+// ---- Pools: the queue is bounded
+
+CHECK_OF_EACH(mzts, "has a bounded queue",
+              "[pts:1][needs:serves all that wait][needs:stops on SIGINT and SIGTERM]") {
+    trying("With -w 1, 200 clients connect and say nothing; then the server gets SIGTERM.",
+           "The queue has room for 32 clients. While it is full the master does not accept, so "
+           "that the others wait in the backlog of the kernel and take no memory.");
+    by_hand(
+        "make mzts && ./mzts/mzts -q -w 1",
+        "(for i in {1..200}; do exec {fd}<>/dev/tcp/127.0.0.1/65432; done; sleep 9) & sleep 2; ls "
+        "/proc/$(pgrep -n -x mzts)/fd | wc -l");
+    Server server(program, {"-w", "1"});
+    const std::size_t before = descriptors(server);
+    if (before == 0) undetermined("the system does not tell how many descriptors a process has");
+    std::vector<Visitor> visitors;
+    for (int i = 0; i < 200; ++i) visitors.emplace_back(server);
+    const auto most_are_accepted = [&] { return descriptors(server) >= before + 150; };
+    if (test::eventually(most_are_accepted, Milliseconds(1000)))
+        fail("nearly all clients were accepted while the only worker had one", "33 clients or so",
+             std::to_string(descriptors(server) - before) + " clients");
+    check_stops(server, SIGTERM);
+}
+
+CHECK_OF_EACH(mzus, "has a bounded queue", "[pts:1][needs:has N workers]") {
+    trying("Nobody reads the output of the server, so that its workers soon wait in a write; then "
+           "come 6000 datagrams, each when there is room for it.",
+           "The queue has room for 1024 datagrams. While it is full the master does not receive: "
+           "the others wait in the buffer of the socket, or are lost, and take no memory.");
+    by_hand("make mzus && ./mzus/mzus -w 2 | sleep 99", "while ./zuc/zuc -t 1; do :; done");
+    Limits limits;
+    limits.unread_output = 0;
+    Server server(program, {"-w", "2"}, "127.0.0.1", limits);
+    test::Datagrams client;
+    const auto room = [&] { return test::unread_datagrams(server.address().port) < 100'000; };
+    int taken = 0;
+    for (; taken < 6000 && test::eventually(room, Milliseconds(500)); taken += 50)
+        for (int i = 0; i < 50; ++i) client.send_to(server.address(), question(0));
+    if (taken < 6000) return; // it has stopped receiving
+    Ask another(server);
+    another.send(question(1));
+    if (another.receive(Milliseconds(500)).arrived) return; // its workers do not wait for a reader
+    fail("the master went on to receive while the workers were stuck",
+         "1024 datagrams on the queue", "all of 6000 datagrams received");
+}
+
+// ---- The framework: threads and children
+
+CHECK_OF_EACH(sszt, "lets its threads go while it serves",
+              "[pts:1][needs:lets its threads go][needs:closes when the client has closed]") {
+    let_threads_go(program);
+}
+CHECK_OF_EACH(framing_servers, "lets its threads go while it serves",
+              "[pts:1][needs:serves several clients at once]"
+              "[needs:closes when the client has closed]") {
+    let_threads_go(program);
+}
+
+CHECK_OF_EACH(sszt, "survives a thread that cannot be started",
+              "[pts:1][needs:lets its threads go while it serves]") {
+    do_without_a_thread(program);
+}
+CHECK_OF_EACH(framing_servers, "survives a thread that cannot be started",
+              "[pts:1][needs:lets its threads go while it serves]") {
+    do_without_a_thread(program);
 }
 
 CHECK_OF_EACH(sszt_fork, "survives a process that cannot be started",
@@ -234,14 +239,14 @@ CHECK_OF_EACH(servers_with_time_limit, "gives up on a client that does not read"
             "65432 | sleep 20     # read terminal 1");
     Server server(program, {"-q", "-t", "1"});
     Talk client(server, 4096);
-    client.send_without_reading(test::repeat(test::three_questions, 100'000));
+    send_until_stuck(client, test::repeat(test::three_questions, 200'000));
     require(test::eventually([&] { return test::is_closed_by_peer(client.connection()); }),
             "10 seconds later the server still has the connection");
     serve_another(server, "after that, another client was not served");
 }
 
 CHECK_OF_EACH(servers_with_time_limit, "does not give up on an active client",
-              "[pts:1][needs:gives up on a silent client]") {
+              "[pts:1][needs:gives up on a silent client][needs:answers question after question]") {
     trying("With -t 2, a client asks five questions, one each 0.6 seconds.",
            "The limit is for the silence of a client, not for all of its conversation: begin to "
            "count anew when something has come.");
@@ -255,28 +260,4 @@ CHECK_OF_EACH(servers_with_time_limit, "does not give up on an active client",
         client.send(question(2));
         client.expect(letter(2), "an active client was not served any more");
     }
-}
-
-CHECK_OF_EACH(udp_servers, "stops while datagrams come",
-              "[pts:1][needs:stops on SIGINT and SIGTERM]") {
-    trying("Questions come without a pause; the server gets SIGTERM.",
-           "Look for the signal between two datagrams as well, and not only when the socket is "
-           "empty: it may never be.");
-    by_hand("", "(while :; do printf 'Simple is better than?' > /dev/udp/127.0.0.1/65432; done) & "
-                "sleep 1; pkill -TERM -o -x " +
-                    program.file() + "     # then: kill %1");
-    Server server(program, {"-q"});
-    std::atomic<bool> done = false;
-    std::thread flood([&] {
-        test::Datagrams client;
-        while (!done) client.send_to(server.address(), question(0));
-    });
-    const bool ended = [&] {
-        Ask(server).receive(Milliseconds(100)); // a flood for a moment
-        server.signal(SIGTERM);
-        return server.wait_exit(Milliseconds(6000), false).has_value();
-    }();
-    done = true;
-    flood.join();
-    require(ended, "6 seconds after SIGTERM it has not ended");
 }

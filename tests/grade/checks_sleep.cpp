@@ -58,12 +58,12 @@ std::string wake_ups(const Program &program) {
 CHECK_OF_EACH(servers, "is woken by events alone",
               "[pts:1][needs:sleeps when it has nothing to do]") {
     const bool is_stream = test::is_tcp_server(program);
-    trying(std::string("In a second without any client") +
-               (is_stream ? ", and in one with silent clients, " : ", ") +
-               "the wake-ups of all threads and children are counted.",
-           "A wait ends when something has come, not after 50 ms to look whether it has: wait "
-           "without a time limit, on a condition variable in a pool, and let a signal interrupt "
-           "the wait.");
+    trying(
+        "In a second with silent clients (over UDP: without any), the wake-ups of all threads and "
+        "children are counted.",
+        "A wait ends when something has come, not after 50 ms to look whether it has: wait "
+        "without a time limit, on a condition variable in a pool, and let a signal interrupt "
+        "the wait.");
     chapter("The programs from outside");
     by_hand("", wake_ups(program));
     Server server(program);
@@ -72,14 +72,15 @@ CHECK_OF_EACH(servers, "is woken by events alone",
         client.send(question(0));
         client.expect(letter(0));
     }
-    expect_to_sleep(server, "without a client");
+    // Only zens waits elsewhere without a client. In a pool there are always workers without one.
+    if (!is_stream || program.name == "zens") expect_to_sleep(server, "without a client");
     if (!is_stream) return;
     std::vector<Talk> clients;
     for (int i = 0; i < (program.name == "zens" ? 1 : 3); ++i) {
+        const std::string asked = simple_exchange(program).question;
         clients.emplace_back(server);
-        clients.back().send(test::exchanges(program)[0].question.substr(0, i > 0 ? 3 : 9999));
+        clients.back().send(i == 0 ? asked : asked.substr(0, 3));
         if (i == 0) clients.back().expect_any();
-        else require(test::wait_until_read(clients.back().connection()), "a client was not read");
     }
     expect_to_sleep(server, "while its clients are silent");
 }
@@ -96,12 +97,14 @@ CHECK_OF_EACH(tcp_servers, "sleeps while a client does not read",
                 process(program) + "     # the column %CPU");
     Server server(program, {"-q"});
     Talk client(server, 4096);
-    client.send_without_reading(test::pipelined_bytes(program, 16 << 20).question);
+    const std::string asked = simple_exchange(program).question;
+    send_until_stuck(client, test::repeat(asked, (16 << 20) / static_cast<int>(asked.size())));
     expect_to_sleep(server, "while a client does not read");
 }
 
 CHECK_OF_EACH(tcp_event_loops, "keeps what is unsent after the end of file",
-              "[pts:1][needs:stops reading from a client that does not read]") {
+              "[pts:1][needs:stops reading from a client that does not read]"
+              "[needs:loses no answer of a slow reader][needs:sleeps when it has nothing to do]") {
     trying("A client reads nothing until the server has answers left that it cannot send, shuts "
            "down its sending side, and reads a second later; meanwhile the server must sleep.",
            "After the end of file a client stays readable for ever: take it out of the set of "

@@ -108,6 +108,7 @@ void take_bytes(Client &client, std::string_view bytes) {
             client.refused = answer.empty();
             event(client.refused ? "Unrecognized question from " : "Received from ", client.name,
                   ": ", client.question);
+            if (!client.refused) event("Sent to ", client.name, ": ", answer);
             client.unsent += answer;
             client.question.clear();
             client.skipped = 0;
