@@ -147,6 +147,7 @@ class Ask {
     void send(std::string_view datagram);
     void expect(const std::string &letter);
     void expect_bytes(std::string_view bytes);
+    std::string name() const { return socket_.local().name(); } ///< As the server logs it.
     /// A datagram that has come within the limit, or nothing.
     test::Datagrams::Datagram receive(Milliseconds limit = patience);
 

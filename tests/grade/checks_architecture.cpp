@@ -142,6 +142,7 @@ CHECK_OF_EACH(mzus, "has N workers", "[pts:3][mechanism][needs:serves one client
     Server server(program, {"-w", "3"});
     expect_threads(server, 4, "before the first datagram");
     expect_a_thread_in(server, receive_calls, "recvfrom", "while nobody asks");
+    expect_one_master_in(server, receive_calls, "recvfrom");
     const Seen seen = watch_answers(server);
     if (seen.threads > 4 + sanitizer_threads)
         fail("it has started threads", "4", std::to_string(seen.threads));

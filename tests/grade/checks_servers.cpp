@@ -78,15 +78,6 @@ CHECK_OF_EACH(base_servers, "prints the ready line at once", "[pts:1]") {
     check_ready_line(program, kind);
 }
 
-CHECK_OF_EACH(zen_servers, "is quiet with -q", "[pts:1][needs:serves one client]") {
-    trying("With -q, clients are answered; then the output of the server is looked at.",
-           "With -q, print the ready line, errors, and \"Server stopped\" at most.");
-    by_hand(run(program, " -q"), client(program));
-    Server server(program, {"-q"});
-    for (int i = 0; i < 2; ++i) serve_another(server);
-    check_quiet(server);
-}
-
 CHECK_OF_EACH(zen_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
     const std::string reuse =
         test::is_udp_server(program)

@@ -234,29 +234,3 @@ CHECK_OF_EACH(concurrent_servers, "answers clients that ask at the same time",
                               "client " + std::to_string(i + 1) + " got another answer, or none");
     }
 }
-
-CHECK_OF_EACH(concurrent_servers, "survives running out of descriptors",
-              "[pts:1][needs:closes its descriptors][needs:sleeps when it has nothing to do]") {
-    trying("The server may have 24 descriptors; three clients more connect than it can accept, ask "
-           "and leave; then another one asks.",
-           "accept fails with EMFILE then: log it, do not end, do not call it again and again, and "
-           "accept when a client has left.");
-    by_hand("make " + program.file() + " && (ulimit -n 24; ./" + std::string(program.path) + ")",
-            "(for i in $(seq 40); do timeout 5 nc -d 127.0.0.1 65432 & done; wait); ./zenc/zenc");
-    Limits limits;
-    limits.descriptors = 24;
-    Server server(program, {}, "127.0.0.1", limits);
-    {
-        const std::size_t least = 4; // in use before the first client, also where it cannot be seen
-        const std::size_t used = [&] {
-            const LookAs as_it = server.eyes();
-            return std::max(test::descriptor_count(server.pid()), least);
-        }();
-        std::vector<Talk> clients; // no more: the backlog may be short
-        for (std::size_t i = used; i < 24 + 3; ++i) clients.emplace_back(server);
-        for (int i = 0; i < 8; ++i) clients[static_cast<std::size_t>(i)].send(question(0));
-        clients.front().expect(letter(0), "the first client was not served");
-        check_idle(server);
-    }
-    serve_another(server, "when all had left, another client was not served");
-}

@@ -20,6 +20,8 @@ struct Limits {
     long descriptors = 4096;
     long soft_descriptors = 0; ///< until it raises its limit itself; 0 = as many
     long processes = 600;      ///< more than the user has already
+    long unread_output = -1;   ///< standard output is a pipe that nobody reads, with so many bytes
+                               ///< in it, or as many as it takes; -1 = the grader reads it
 };
 
 /// A user id of nobody's that no other grader on this machine uses, held until this process ends;
