@@ -39,7 +39,7 @@ void expect_silence(Ask &client, const std::string &datagram, const std::string 
 
 // ---- TCP
 
-CHECK_OF_EACH(stream_programs, "takes white space before a question, and nowhere else",
+CHECK_OF_EACH(stream_programs, "takes white space before a question and nowhere else",
               "[pts:1][needs:closes after an unrecognized question]") {
     trying(
         "One client asks two questions with white space of all four kinds before each. Others "
@@ -126,7 +126,7 @@ CHECK_OF_EACH(stream_programs, "answers no half a question",
     client.expect_nothing_but_end();
 }
 
-CHECK_OF_EACH(tcp_event_loops, "echoes what has come, whatever it is",
+CHECK_OF_EACH(tcp_event_loops, "echoes whatever has come",
               "[pts:1][needs:echoes with -e]") {
     trying(
         "With -e, a client sends half a line, the rest of it, then 5000 bytes without a '?' or a "
@@ -150,7 +150,7 @@ CHECK_OF_EACH(tcp_event_loops, "echoes what has come, whatever it is",
 
 // ---- UDP
 
-CHECK_OF_EACH(datagram_programs, "takes white space around a question, and nowhere else",
+CHECK_OF_EACH(datagram_programs, "takes white space around a question and nowhere else",
               "[pts:1][needs:ignores white space around a question]") {
     trying(
         "A client asks with white space of all four kinds on both sides. Other datagrams have a "
