@@ -232,7 +232,7 @@ CHECK_OF_EACH(tcp_clients, "reports that it cannot connect", "[pts:1]") {
     expect_failure(client);
 }
 
-CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1]") {
+CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1][needs:base]") {
     trying("The server takes the question or the frame, sends 3 bytes of its answer, and closes.",
            "recv returns 0 before the answer is complete: say so on standard error, and return 1.");
     by_hand("(sleep 3; printf abc) | nc -N -l 127.0.0.1 " + std::string(program.port),
@@ -247,7 +247,7 @@ CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1]") {
     expect_failure(client);
 }
 
-CHECK_OF_EACH(client_programs, "gives up on a silent server", "[pts:1]") {
+CHECK_OF_EACH(client_programs, "gives up on a silent server", "[pts:1][needs:base]") {
     trying("With -t 1 (zuc: 3), the server takes what comes and says nothing.",
            "Wait for the answer with a limit of -t seconds (poll, or SO_RCVTIMEO); then say so on "
            "standard error, and return 1.");

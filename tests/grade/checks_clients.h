@@ -2,8 +2,9 @@
 #ifndef ZEN_TESTS_GRADE_CHECKS_CLIENTS_H
 #define ZEN_TESTS_GRADE_CHECKS_CLIENTS_H
 
-#include "check.h"
+#include "story.h"
 
+#include <algorithm>
 #include <functional>
 #include <sstream>
 #include <string>
@@ -12,10 +13,19 @@
 
 namespace grade {
 
-/// The arguments of a client. Without -t, as in "Run it": what that does are checks of their own.
-inline std::vector<std::string> at(const Endpoint &server, std::vector<std::string> options = {}) {
+/// The arguments of a client, with these options alone.
+inline std::vector<std::string> exactly_at(const Endpoint &server,
+                                           std::vector<std::string> options) {
     options.insert(options.end(), {server.host, std::to_string(server.port)});
     return options;
+}
+
+/// The same. Where the options do not tell how patient the client is to be, it is as patient as it can
+/// be told: what its -t does, and that it has one, are checks of their own.
+inline std::vector<std::string> at(const Endpoint &server, std::vector<std::string> options = {}) {
+    if (std::find(options.begin(), options.end(), "-t") == options.end())
+        options = patient(*story.program, options);
+    return exactly_at(server, options);
 }
 
 /// The lines of the output that begin with `beginning`, in order.

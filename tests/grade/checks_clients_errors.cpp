@@ -44,7 +44,7 @@ std::uint16_t port_of(const Program &program, const Listener &listener,
 void expect_found(const Program &program, const std::string &host, const std::string &address) {
     Listener listener(address);
     Datagrams datagrams(address);
-    Student client(program, {host, std::to_string(port_of(program, listener, datagrams))});
+    Student client(program, at({host, port_of(program, listener, datagrams)}));
     serve(program, listener, datagrams, client);
 }
 
@@ -88,7 +88,8 @@ CHECK_OF_EACH(client_programs, "says in one line what went wrong", "[pts:1]") {
         fail("it printed an answer", "none", test::shown(found));
 }
 
-CHECK_OF_EACH(client_programs, "takes HOST as a name and as an IPv6 address", "[pts:1]") {
+CHECK_OF_EACH(client_programs, "takes HOST as a name and as an IPv6 address",
+              "[pts:1][needs:base]") {
     trying("The client is started with the host localhost, and with the host ::1.",
            "Ask getaddrinfo, for addresses of any family (AF_UNSPEC), and make the socket of the "
            "family that it returns. inet_pton takes no names.");

@@ -1,7 +1,6 @@
 // What a client prints: its lines and their order, also when no answer comes; what a server may send
 // that is not to be printed as it is; and what becomes of a client that cannot print.
 #include "checks_clients.h"
-#include "story.h"
 
 using namespace grade;
 using test::Connection, test::Datagrams, test::Listener;
@@ -127,7 +126,7 @@ CHECK_OF_EACH(zuc, "prints a question once", "[pts:1][needs:asks again]") {
         fail("it printed other questions", test::shown(sent_lines()), test::shown(found));
 }
 
-CHECK_OF_EACH(client_programs, "prints nothing that drives a terminal", "[pts:1]") {
+CHECK_OF_EACH(client_programs, "prints nothing that drives a terminal", "[pts:1][needs:base]") {
     trying("A server answers with escape sequences, a newline, a backslash and other bytes.",
            "What a server sends may clear the screen or look like another line: print bytes that "
            "are not printable ASCII escaped, as \\x1b or \\n, and a backslash as two. (Or refuse "
@@ -158,7 +157,7 @@ CHECK_OF_EACH(client_programs, "prints nothing that drives a terminal", "[pts:1]
                  test::shown("a\x1b[2J\\b" + newline), line);
 }
 
-CHECK_OF_EACH(client_programs, "says when it cannot print", "[pts:1]") {
+CHECK_OF_EACH(client_programs, "says when it cannot print", "[pts:1][needs:base]") {
     trying("The pipe that takes the output of the client is closed; then the server answers.",
            "Output may fail, for a closed pipe or a full disk: then say so on standard error and "
            "return 1. SIGPIPE, which would end the program, must be ignored; and with printf or "

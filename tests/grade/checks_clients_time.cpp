@@ -23,7 +23,7 @@ class Conversation {
   public:
     Conversation(const Program &program, const std::vector<std::string> &options)
         : program_(program),
-          client(program, at(is_udp() ? datagrams_.local() : listener_.local(), options)) {}
+          client(program, exactly_at(is_udp() ? datagrams_.local() : listener_.local(), options)) {}
 
     void serve() {
         if (is_udp()) return answer_datagrams(datagrams_);
@@ -54,7 +54,7 @@ const char *received(const Program &program) {
 
 } // namespace
 
-CHECK_OF_EACH(client_programs, "waits as long as -t says", "[pts:1]") {
+CHECK_OF_EACH(client_programs, "waits as long as -t says", "[pts:1][needs:base]") {
     trying("Three clients at once: one without -t, one with -t 30, one with -t 0. The server is "
            "silent for 6 seconds, and answers then.",
            "The number after -t is the limit, in seconds. Without -t it is 5, and 0 stands for no "

@@ -126,8 +126,7 @@ CHECK_OF_EACH(stream_programs, "answers no half a question",
     client.expect_nothing_but_end();
 }
 
-CHECK_OF_EACH(tcp_event_loops, "echoes whatever has come",
-              "[pts:1][needs:echoes with -e]") {
+CHECK_OF_EACH(tcp_event_loops, "echoes whatever has come", "[pts:1][needs:echoes with -e]") {
     trying(
         "With -e, a client sends half a line, the rest of it, then 5000 bytes without a '?' or a "
         "newline, then an unrecognized question, and shuts down its sending side.",

@@ -49,21 +49,23 @@ CHECK_OF_EACH(framing_servers, "echoes a frame as it was", "[pts:1][needs:echoes
 
 CHECK_OF_EACH(abs_server, "reads the length in network byte order",
               "[pts:2][needs:echoes a frame as it was]") {
-    trying(
-        "A client sends the length 00 00 00 0e and 14 bytes, then frames of 200 and 40000 bytes.",
-        "The length is sent with its most significant byte first: ntohl and htonl, or shifts; and "
-        "the bytes are unsigned.");
+    trying("A client sends the length 00 00 00 0e and 14 bytes, then frames of 200, 40,000 and "
+           "70,000 bytes.",
+           "The length has four bytes, sent with the most significant first: ntohl and htonl, or "
+           "shifts; and the bytes are unsigned.");
     Server server(program);
     Talk client(server);
     std::string sent("\0\0\0\x0eHello, Server!", 18);
     client.send(sent);
     client.expect_bytes(sent, "the frame did not come back");
-    for (const std::string_view length : {"\0\0\0\xc8"sv, "\0\0\x9c\x40"sv}) { // 200, 40000
-        const std::string next =
-            std::string(length) + std::string(length[3] == '\x40' ? 40'000 : 200, 'x');
+    const std::pair<std::string_view, int> lengths[] = {
+        {"\0\0\0\xc8"sv, 200}, {"\0\0\x9c\x40"sv, 40'000}, {"\0\1\x11\x70"sv, 70'000}};
+    for (const auto &[length, size] : lengths) {
+        const std::string next = std::string(length) + test::repeat("x", size);
         client.send(next);
         sent += next;
-        client.expect_bytes(sent, "a frame of 200 or 40000 bytes did not come back");
+        client.expect_bytes(sent,
+                            "a frame of " + std::to_string(size) + " bytes did not come back");
     }
 }
 

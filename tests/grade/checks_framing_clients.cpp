@@ -129,9 +129,10 @@ CHECK_OF_EACH(framing_clients, "takes the response in pieces",
 CHECK_OF_EACH(clients_with_short_frames, "refuses a message that its frame cannot carry",
               "[pts:1][needs:sends its message]") {
     const bool delimited = program.name == "adc";
-    trying(delimited ? "The client is started with a message that has a newline in it, and with one "
-                       "of 65,536 bytes."
-                     : "The client is started with a message of 1025 bytes.",
+    trying(delimited
+               ? "The client is started with a message that has a newline in it, and with one "
+                 "of 65,536 bytes."
+               : "The client is started with a message of 1025 bytes.",
            "Such a message cannot be sent in one frame: a usage error, exit status 2, and nothing "
            "is sent. So make the frame before you connect.");
     by_hand("(none)",

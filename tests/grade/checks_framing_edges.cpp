@@ -37,6 +37,11 @@ CHECK_OF_EACH(framing_servers, "echoes a frame when it is complete",
               "[pts:1][needs:takes a frame in pieces]") {
     trying("A client sends a frame but for its last byte, and then that.",
            "What comes back is a frame: nothing of it goes back before all of it has come.");
+    by_hand("", program.name == "abs"
+                    ? "(printf '\\0\\0\\0\\5Hell'; sleep 3; printf o) | nc -N 127.0.0.1 8888"
+                : program.name == "ads" ? "(printf Hello; sleep 3; echo) | nc -N 127.0.0.1 8889"
+                                        : "(printf '%-1023s' Hello; sleep 3; printf ' ') | nc -N "
+                                          "127.0.0.1 8890");
     Server server(program);
     Talk client(server);
     const std::string sent = frame(program, "complete");

@@ -203,9 +203,8 @@ std::vector<std::string> few_workers(const Program &program) {
 std::vector<std::string> patient(const Program &program, std::vector<std::string> options) {
     const std::vector<std::string> a_day = {"-t", "86400"};
     if (!program.has('t')) return options;
-    std::vector<std::string> asks = a_day;
-    asks.push_back("-h");
-    if (Student(program, asks).exit_status() == 0)
+    Student asked(program, {a_day[0], a_day[1], "-h"});
+    if (asked.wait_exit(Milliseconds(3000)) == 0)
         options.insert(options.end(), a_day.begin(), a_day.end());
     return options;
 }
