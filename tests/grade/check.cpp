@@ -25,6 +25,11 @@ std::vector<Check> &checks() {
     return all;
 }
 
+// What "[needs:base]" stands for: the check that every other one of a client makes no sense without.
+static std::string base_of(const Program &program) {
+    return test::is_framing_client(program) ? "sends its message" : "asks the three questions";
+}
+
 void add_check(const Program &program, const std::string &behaviour, const std::string &tags) {
     const std::string tag(program.tag), name(program.name);
     Check check;
@@ -38,7 +43,7 @@ void add_check(const Program &program, const std::string &behaviour, const std::
     check.hidden = tags.find("[hidden]") != tags.npos;
     check.mechanism = tags.find("[mechanism]") != tags.npos;
     for (const std::string &need : tags_of(tags, "needs:"))
-        check.needs.push_back(name + ": " + need);
+        check.needs.push_back(name + ": " + (need == "base" ? base_of(program) : need));
     checks().push_back(check);
 }
 

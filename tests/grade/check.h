@@ -40,7 +40,7 @@ void trying(std::string sentence, std::string likely_mistake);
 /// The chapter of LAB.md that explains it; without a call, that of the program.
 void chapter(std::string title);
 /// How to see it by hand: what is typed in the two terminals. Without a call, the program is
-/// started with no argument, and what the first Talk sends is sent by nc.
+/// started with no argument, and nc sends what the client has sent that the check failed with.
 void by_hand(std::string first_terminal, std::string second_terminal);
 
 /// Ends the check as failed. `expected` and `found` may be empty.
@@ -78,6 +78,8 @@ class Server : public Student {
     std::optional<std::string> ready_line(Milliseconds limit);
     /// While the result lives, /proc is looked at with the eyes of the server's user.
     LookAs eyes() const;
+    /// As of each process; but after one that ends it, reports do not ask why it has ended.
+    void signal(int number) const;
 
   private:
     const Program &program_;
@@ -116,6 +118,8 @@ class Talk {
     void expect_any(); ///< Waits for any byte.
     /// Waits for these bytes, and for no others.
     void expect_bytes(std::string_view bytes, const std::string &otherwise = "other bytes came");
+    /// Waits until these texts have come in this order, whatever stands between them.
+    void expect_texts(const std::vector<std::string> &texts, const std::string &otherwise);
     /// Waits until the server closes the connection; a reset counts as well.
     void expect_end(const std::string &otherwise = "the server has not closed the connection");
     bool ends(Milliseconds limit); ///< Whether the connection is closed within the limit.
@@ -132,13 +136,20 @@ class Talk {
     [[noreturn]] void fail_with(const std::string &what, std::string_view expected,
                                 const std::string &then = {});
 
+    void note_sent(std::string_view piece, bool in_pieces);
+    void tell_story();
+
     test::Connection connection_;
-    bool first_;
     std::string sent_, received_, answers_;
+    std::string command_; // that sends the same by hand; empty: too long for that
 };
 
 /// The options that give a pool as few workers as will do: a worker that is lost is soon missed.
 std::vector<std::string> few_workers(const Program &program);
+
+/// The options, and those with which the server gives up on no silent client, if it knows them: what
+/// its -t does is a check of its own.
+std::vector<std::string> patient(const Program &program, std::vector<std::string> options = {});
 
 /// A client of a UDP server: asks, and waits for the datagram that comes back.
 class Ask {

@@ -30,7 +30,7 @@ CHECK_OF_EACH(zens, "serves one client after the other",
            "zens is iterative: accept, converse until the client has gone, close, and only then "
            "accept again.");
     by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ./zenc/zenc     # waits until: kill %1");
-    Server server(program);
+    Server server(program, patient(program));
     Talk first(server); // says nothing
     Talk second(server);
     second.send(question(1));
@@ -46,7 +46,7 @@ CHECK_OF_EACH(zens, "sleeps in accept and in recv", "[pts:2][mechanism][needs:se
            "One thread does all: it sleeps in accept while there is no client, and in recv while "
            "its client says nothing.");
     by_hand("", "cat /proc/$(pgrep -n -x zens)/syscall     # the first number; or: strace -p");
-    Server server(program);
+    Server server(program, patient(program));
     expect_threads(server, 1, "(there must be one alone)");
     expect_a_thread_in(server, accept_calls, "accept", "while there is no client");
     Talk client = talking_client(server);
@@ -81,7 +81,7 @@ CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client
            "there are. The master sleeps in accept and serves nobody itself.");
     by_hand("make mzts && ./mzts/mzts -w 3",
             "ls /proc/$(pgrep -n -x mzts)/task | wc -l     # 4; again with clients");
-    Server server(program, {"-w", "3"});
+    Server server(program, patient(program, {"-w", "3"}));
     expect_threads(server, 4, "before the first client");
     expect_one_master_in(server, accept_calls, "accept");
     std::vector<Talk> clients = talking_clients(server, 2);
@@ -105,7 +105,7 @@ CHECK_OF_EACH(mzts, "makes client N+1 wait",
     by_hand("make mzts && ./mzts/mzts -w 3",
             "nc -d 127.0.0.1 65432 & nc -d 127.0.0.1 65432 & nc -d 127.0.0.1 65432 & sleep 1; "
             "./zenc/zenc -t 60     # waits until: kill %1");
-    Server server(program, {"-w", "3"});
+    Server server(program, patient(program, {"-w", "3"}));
     std::vector<Talk> clients = talking_clients(server, 3);
     Talk next(server);
     next.send(question(1));
@@ -160,7 +160,7 @@ CHECK_OF_EACH(sszt, "starts a thread for each client",
            "thread more.");
     by_hand("",
             "nc -d 127.0.0.1 65432 & sleep 1; ls /proc/$(pgrep -n -x sszt)/task | wc -l     # 2");
-    Server server(program);
+    Server server(program, patient(program));
     std::vector<Talk> clients = talking_clients(server, 1);
     const std::size_t others = threads_without_clients(server);
     for (std::size_t i = 2; i <= 20; ++i) {
@@ -187,7 +187,7 @@ CHECK_OF_EACH(sszt_fork, "forks a process for each client",
     trying("With -f, five clients talk, one after the other; each time the children are counted.",
            "With -f, the forking mix-in starts a child process for each connection.");
     by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ps --ppid $(pgrep -o -x sszt)");
-    Server server(program);
+    Server server(program, patient(program));
     std::vector<Talk> clients;
     std::size_t threads_with_one = 0;
     for (std::size_t i = 1; i <= 5; ++i) {
@@ -214,7 +214,7 @@ CHECK_OF_EACH(sszt_fork, "closes the connection in the parent",
     trying("With -f, a client asks, gets its answer, and waits for the end of file.",
            "After fork both processes have the connection: it is closed only when parent and child "
            "have closed it.");
-    Server server(program);
+    Server server(program, patient(program));
     Talk client = talking_client(server);
     client.send("Flat is better than?"); // the child closes
     client.expect_end();

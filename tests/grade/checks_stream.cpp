@@ -189,7 +189,7 @@ CHECK_OF_EACH(stream_programs, "goes on after a stop",
     by_hand("", "(printf 'Simple is '; sleep 3; printf 'better than?'; sleep 1) | nc -N 127.0.0.1 "
                 "65432 & sleep 1; pkill -STOP -n -x " +
                     program.file() + "; sleep 1; pkill -CONT -n -x " + program.file() + "; wait");
-    Server server(program);
+    Server server(program, patient(program));
     Talk client(server);
     client.send("Simple is ");
     require(test::wait_until_read(client.connection()), "what the client sent was not read");

@@ -53,7 +53,7 @@ CHECK_OF_EACH(stream_programs, "loses no answer of a slow reader",
            "later, in order.");
     by_hand("", "(for i in $(seq 300000); do printf 'Simple is better than?'; done) | nc -N "
                 "127.0.0.1 65432 | (sleep 3; wc -c)     # 2400000 bytes");
-    Server server(program);
+    Server server(program, patient(program));
     Talk client(server, 4096);
     const std::string all = questions(40'000);
     // What the server does not take within a while goes on its way when the client reads.
@@ -202,7 +202,7 @@ CHECK_OF_EACH(concurrent_servers, "keeps its clients apart",
         "no lock may be held while a client is served: all others would wait.");
     by_hand("", "(printf 'Simple is '; sleep 5; printf 'better than?'; sleep 1) | nc -N 127.0.0.1 "
                 "65432 & ./zenc/zenc     # both must be answered");
-    Server server(program);
+    Server server(program, patient(program));
     std::vector<Talk> clients;
     for (int i = 0; i < 8; ++i) clients.emplace_back(server);
     for (std::size_t piece = 0; piece < 4; ++piece)

@@ -41,6 +41,7 @@ Student::Student(const Program &program, std::vector<std::string> arguments, con
     : Process(student_command(program, arguments, limits),
               typed(program, with_option(program, arguments))) {
     story.student = this;
+    story.server_serves = false;
 }
 
 Student::~Student() {
@@ -62,6 +63,7 @@ static std::vector<std::string> server_arguments(std::vector<std::string> option
 Server::Server(const Program &program, const std::vector<std::string> &options,
                const std::string &host, const Limits &limits, std::uint16_t port)
     : Student(program, server_arguments(options, host, port), limits), program_(program) {
+    story.server_serves = true;
     story.options.clear();
     for (const std::string &option : with_option(program, options)) story.options += " " + option;
     address_.host = host;
@@ -85,6 +87,11 @@ Server::Server(const Program &program, const std::vector<std::string> &options,
 std::optional<std::string> Server::ready_line(Milliseconds limit) {
     if (!ready_line_) ready_line_ = next_line(limit);
     return ready_line_;
+}
+
+void Server::signal(int number) const {
+    if (number == SIGINT || number == SIGTERM || number == SIGKILL) story.server_serves = false;
+    Process::signal(number);
 }
 
 LookAs Server::eyes() const { return LookAs(place.user); }
