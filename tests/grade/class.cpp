@@ -17,6 +17,8 @@
 #include <memory>
 #include <thread>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 
 namespace fs = std::filesystem;
@@ -69,6 +71,13 @@ Settings settings_for(const Options &options, const Student &student) {
     return settings;
 }
 
+// Keeps a directory from other graders until this process ends. False: another one has it.
+bool hold(const std::string &directory, int how) {
+    fs::create_directories(directory);
+    const int held = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return flock(held, how) == 0;
+}
+
 std::string plain(const std::string &text) {
     const std::string quoted = test::shown(text);
     return quoted.substr(1, quoted.size() - 2);
@@ -76,6 +85,8 @@ std::string plain(const std::string &text) {
 
 Evening::Evening(const Options &options, char **arguments)
     : options_(options), at_once_(options.at_once > 0 ? options.at_once : (processors() + 1) / 2) {
+    if (!hold(options.output, LOCK_EX | LOCK_NB))
+        throw std::runtime_error("another grading of a class writes to " + options.output);
     while (*arguments) arguments_.push_back(*arguments++);
     const std::vector<Student> students = students_in(options.class_directory, class_.remarks);
     for (const std::string &name : options.students)
@@ -246,9 +257,9 @@ int grade_student(const Options &options) {
     std::vector<std::string> remarks;
     for (const Student &student : students_in(options.class_directory, remarks)) {
         if (student.name != options.only) continue;
-        const auto changed = [&](const Grading &now) {
-            write_results(options, now, options.output + "/students/" + student.name);
-        };
+        const std::string directory = options.output + "/students/" + student.name;
+        hold(directory, LOCK_EX); // one that was left by a killed grading is about to end
+        const auto changed = [&](const Grading &now) { write_results(options, now, directory); };
         return run(settings_for(options, student), student.name, changed, options.scale).complete
                    ? 0
                    : 1;

@@ -105,6 +105,7 @@ class Run {
     const Found found_;
     fs::path work_;
     std::size_t scratches_ = 0, ended_ = 0;
+    bool has_news_ = false; // for changed_
     const Clock::time_point start_ = Clock::now();
     Clock::time_point next_look_ = start_, next_change_ = start_;
 };
@@ -117,6 +118,11 @@ void Run::to_the_end() {
             std::all_of(slots_.begin(), slots_.end(), [](const Job &job) { return !job.process; });
         if (idle) break;
         std::this_thread::sleep_for(Milliseconds(3));
+        if (has_news_ && Clock::now() > next_change_) {
+            has_news_ = false;
+            next_change_ = Clock::now() + Milliseconds(300);
+            changed_(grading_);
+        }
         if (Clock::now() > next_look_) {
             next_look_ = Clock::now() + Milliseconds(200);
             end_what_exceeds(slots_);
@@ -253,9 +259,7 @@ void Run::end(std::size_t slot) {
     }
     remove_tree(job.scratch);
     job = Job();
-    if (Clock::now() < next_change_) return;
-    next_change_ = Clock::now() + Milliseconds(300);
-    changed_(grading_);
+    has_news_ = true;
 }
 
 void Run::set(Result &result, Status status, const std::string &report) {
