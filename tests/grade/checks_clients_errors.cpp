@@ -48,10 +48,10 @@ void expect_found(const Program &program, const std::string &host, const std::st
     serve(program, listener, datagrams, client);
 }
 
-std::string server_of(const Program &program) {
-    if (program.name == "zenc") return "zens/zens";
-    if (program.name == "zuc") return "zus/zus";
-    return "framing/" + std::string(program.name.substr(0, 2)) + "s";
+// The recipe's command that builds and starts the client's server.
+std::string start_server(const Program &program) {
+    const Program &server = test::server_of(program);
+    return "make " + std::string(server.name) + " && ./" + std::string(server.path);
 }
 
 // In lower case, as reasons are written in both.
@@ -93,9 +93,7 @@ CHECK_OF_EACH(client_programs, "takes HOST as a name and as an IPv6 address",
     trying("The client is started with the host localhost, and with the host ::1.",
            "Ask getaddrinfo, for addresses of any family (AF_UNSPEC), and make the socket of the "
            "family that it returns. inet_pton takes no names.");
-    by_hand("make " + server_of(program).substr(server_of(program).find('/') + 1) + " && ./" +
-                server_of(program) + " localhost",
-            run(program, " localhost"));
+    by_hand(start_server(program) + " localhost", run(program, " localhost"));
     const std::vector<std::string> addresses = test::addresses_of("localhost");
     expect_found(program, "localhost", addresses.front());
     try {
@@ -113,8 +111,7 @@ CHECK_OF_EACH(client_programs, "tries each address of a host",
         "the one, then on the other.",
         "getaddrinfo returns a list. If the first address refuses, try the next one, with a new "
         "socket.");
-    by_hand("make " + server_of(program).substr(server_of(program).find('/') + 1) + " && ./" +
-                server_of(program) + "     # on 127.0.0.1",
+    by_hand(start_server(program) + "     # on 127.0.0.1",
             run(program, " localhost") + "     # where localhost is ::1 as well");
     std::unique_ptr<test::OwnNetwork> network;
     std::string host = "localhost";
