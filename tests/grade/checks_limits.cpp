@@ -173,7 +173,7 @@ CHECK_OF_EACH(framing_servers, "survives a thread that cannot be started",
 }
 
 CHECK_OF_EACH(sszt_fork, "survives a process that cannot be started",
-              "[pts:1][needs:leaves no zombie]") {
+              "[pts:1][needs:leaves no zombie][needs:closes its descriptors]") {
     trying("With -f, the user may have 8 processes; clients connect and stay until one is closed. "
            "Then all leave but the first, which asks again, and so does a new one.",
            "fork returns -1 when the system has no room: say \"Cannot start a process for "

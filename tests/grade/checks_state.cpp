@@ -246,6 +246,7 @@ CHECK_OF_EACH(other_framing_servers, "sends frames together",
 CHECK_OF_EACH(stream_programs, "counts white space that drips",
               "[pts:1][needs:skips white space before a question]"
               "[needs:refuses a question without end][needs:takes a question in pieces]"
+              "[needs:closes after an unrecognized question]"
               "[needs:answers question after question]") {
     trying("A client sends white space, in pieces: 900 bytes and a question, three times; then "
            "1023 bytes, after which it must be connected still, and one more.",
