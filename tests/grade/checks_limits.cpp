@@ -230,7 +230,7 @@ CHECK_OF_EACH(sszt_fork, "has 40 children at most",
 // ---- Time
 
 CHECK_OF_EACH(servers_with_time_limit, "gives up on a client that does not read",
-              "[pts:1][needs:gives up on a silent client]") {
+              "[pts:1][needs:gives up on a silent client][needs:closes its descriptors]") {
     trying("With -t 1, a client sends questions and reads no answer.",
            "Set SO_SNDTIMEO as well: a client that does not read must not hold the server, or a "
            "worker, for ever.");

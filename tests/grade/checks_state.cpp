@@ -155,7 +155,8 @@ CHECK_OF_EACH(mzts, "has a worker for each of N clients", "[pts:1][needs:makes c
 }
 
 CHECK_OF_EACH(stream_programs, "drops a refused client that stays",
-              "[pts:1][needs:answers what came before an unrecognized question]") {
+              "[pts:1][needs:answers what came before an unrecognized question]"
+              "[needs:closes its descriptors]") {
     trying("Clients ask an unrecognized question and then stay: one is silent, one goes on sending "
            "a byte now and then.",
            "Wait about a second for the client to close, so that it gets its last answers, and no "
