@@ -154,11 +154,12 @@ CHECK_OF_EACH(mzus, "has a bounded queue", "[pts:1][needs:has N workers]") {
 // ---- The framework: threads and children
 
 CHECK_OF_EACH(sszt, "lets its threads go while it serves",
-              "[pts:1][needs:lets its threads go][needs:closes when the client has closed]") {
+              "[pts:1][needs:lets its threads go][needs:closes when the client has closed]"
+              "[needs:answers question after question]") {
     let_threads_go(program);
 }
 CHECK_OF_EACH(framing_servers, "lets its threads go while it serves",
-              "[pts:1][needs:serves several clients at once]"
+              "[pts:1][needs:serves several clients at once][needs:echoes frame after frame]"
               "[needs:closes when the client has closed]") {
     let_threads_go(program);
 }
@@ -173,7 +174,8 @@ CHECK_OF_EACH(framing_servers, "survives a thread that cannot be started",
 }
 
 CHECK_OF_EACH(sszt_fork, "survives a process that cannot be started",
-              "[pts:1][needs:leaves no zombie]") {
+              "[pts:1][needs:leaves no zombie][needs:answers question after question][needs:closes "
+              "its descriptors]") {
     trying("With -f, the user may have 8 processes; clients connect and stay until one is closed. "
            "Then all leave but the first, which asks again, and so does a new one.",
            "fork returns -1 when the system has no room: say \"Cannot start a process for "
@@ -230,7 +232,7 @@ CHECK_OF_EACH(sszt_fork, "has 40 children at most",
 // ---- Time
 
 CHECK_OF_EACH(servers_with_time_limit, "gives up on a client that does not read",
-              "[pts:1][needs:gives up on a silent client]") {
+              "[pts:1][needs:gives up on a silent client][needs:closes its descriptors]") {
     trying("With -t 1, a client sends questions and reads no answer.",
            "Set SO_SNDTIMEO as well: a client that does not read must not hold the server, or a "
            "worker, for ever.");

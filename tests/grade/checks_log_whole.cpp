@@ -229,7 +229,8 @@ CHECK_OF_EACH(sszu_fork, "mixes no lines", "[pts:1][needs:serves one client]") {
 }
 
 CHECK_OF_EACH(framing_servers, "mixes no lines",
-              "[pts:1][needs:serves several clients at once][needs:logs a conversation]") {
+              "[pts:1][needs:serves several clients at once][needs:logs a conversation]"
+              "[needs:takes several frames in one segment]") {
     trying("Six clients send many frames each at the same time; then all lines on standard output "
            "are looked at.",
            whole_lines);

@@ -104,7 +104,8 @@ CHECK_OF_EACH(tcp_servers, "sleeps while a client does not read",
 
 CHECK_OF_EACH(tcp_event_loops, "keeps what is unsent after the end of file",
               "[pts:1][needs:stops reading from a client that does not read]"
-              "[needs:loses no answer of a slow reader][needs:sleeps when it has nothing to do]") {
+              "[needs:loses no answer of a slow reader][needs:sleeps when it has nothing to do]"
+              "[needs:closes when the client has closed]") {
     trying("A client reads nothing until the server has answers left that it cannot send, shuts "
            "down its sending side, and reads a second later; meanwhile the server must sleep.",
            "After the end of file a client stays readable for ever: take it out of the set of "

@@ -155,7 +155,8 @@ CHECK_OF_EACH(mzts, "has a worker for each of N clients", "[pts:1][needs:makes c
 }
 
 CHECK_OF_EACH(stream_programs, "drops a refused client that stays",
-              "[pts:1][needs:answers what came before an unrecognized question]") {
+              "[pts:1][needs:answers what came before an unrecognized question]"
+              "[needs:closes its descriptors]") {
     trying("Clients ask an unrecognized question and then stay: one is silent, one goes on sending "
            "a byte now and then.",
            "Wait about a second for the client to close, so that it gets its last answers, and no "
@@ -246,6 +247,7 @@ CHECK_OF_EACH(other_framing_servers, "sends frames together",
 CHECK_OF_EACH(stream_programs, "counts white space that drips",
               "[pts:1][needs:skips white space before a question]"
               "[needs:refuses a question without end][needs:takes a question in pieces]"
+              "[needs:closes after an unrecognized question]"
               "[needs:answers question after question]") {
     trying("A client sends white space, in pieces: 900 bytes and a question, three times; then "
            "1023 bytes, after which it must be connected still, and one more.",
