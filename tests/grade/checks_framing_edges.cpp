@@ -148,6 +148,17 @@ CHECK_OF_EACH(afs_server, "takes only spaces for the end",
     require(client.received() == all, "what came after the block of spaces was sent back");
 }
 
+CHECK_OF_EACH(framing_servers, "serves IPv6", "[pts:1][needs:echoes a frame]") {
+    trying("The server is started on ::1.",
+           "Ask getaddrinfo for addresses of any family (AF_UNSPEC), make the socket of the family "
+           "that it returns, and keep addresses of clients in a sockaddr_storage.");
+    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " ::1",
+            "./" + std::string(test::client_of(program).path) + " ::1");
+    needs_ipv6();
+    Server server(program, {}, "::1");
+    echo_another(server, "a client was not served");
+}
+
 // ---- The clients
 
 CHECK_OF_EACH(framing_clients, "sends an empty message",
