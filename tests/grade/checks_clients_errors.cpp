@@ -1,5 +1,5 @@
-// What a client says when something is wrong, and which servers it finds: the errors, the addresses of
-// a host, and a server that resets the connection.
+// What a client says when something is wrong, and which servers it finds: the errors, the addresses
+// of a host, and a server that resets the connection.
 #include "checks_clients.h"
 
 #include "../support/network.h"

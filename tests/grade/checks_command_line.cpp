@@ -1,5 +1,5 @@
-// The command line of every program: which values it takes, what it says of those that are wrong, and
-// what -h tells. That wrong command lines are refused at all stands in check_command_line.
+// The command line of every program: which values it takes, what it says of those that are wrong,
+// and what -h tells. That wrong command lines are refused at all stands in check_command_line.
 #include "check.h"
 
 #include "../support/network.h"
