@@ -76,7 +76,7 @@ CHECK_OF_EACH(servers_with_limit, "echoes what came before a frame that is too l
 }
 
 CHECK_OF_EACH(ads_server, "takes 65536 bytes and no more",
-              "[pts:1][needs:takes a frame of 64 KiB]") {
+              "[pts:1][needs:takes a frame of 64 KiB][needs:refuses a frame over the limit]") {
     trying("A client sends a frame of 65,537 bytes, the newline included; another one 65,537 bytes "
            "without a newline.",
            "A frame may have 65,536 bytes with its newline: over that, close the connection, "
