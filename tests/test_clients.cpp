@@ -166,12 +166,6 @@ TEST_CASE("zenc: refuses an answer of over 1024 bytes", "[zenc][hostile][faults]
     check_fails(client, "zenc: answer too long from " + listener.local().name());
 }
 
-TEST_CASE("zenc: tries each address of a host", "[zenc][addresses]") {
-    Server server(named("zens")); // on 127.0.0.1 only; localhost may be ::1 as well
-    Client client(zenc, server.address(), {}, "localhost");
-    check_succeeds(client, three_lines);
-}
-
 TEST_OF_EACH(tcp_clients, "goes on where it was stopped", "[signals][faults][row 29]") {
     Listener listener;
     Client client(program, listener.local());

@@ -25,7 +25,7 @@ std::vector<Check> &checks() {
     return all;
 }
 
-// What "[needs:base]" stands for: the check that every other one of a client makes no sense without.
+// What "[needs:base]" stands for: the check without which no other one of a client makes sense.
 static std::string base_of(const Program &program) {
     return test::is_framing_client(program) ? "sends its message" : "asks the three questions";
 }

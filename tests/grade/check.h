@@ -147,8 +147,8 @@ class Talk {
 /// The options that give a pool as few workers as will do: a worker that is lost is soon missed.
 std::vector<std::string> few_workers(const Program &program);
 
-/// The options, and those with which the server gives up on no silent client, if it knows them: what
-/// its -t does is a check of its own.
+/// The options, and those with which the program gives up on nobody who is silent, if it knows
+/// them: what its -t does is a check of its own.
 std::vector<std::string> patient(const Program &program, std::vector<std::string> options = {});
 
 /// A client of a UDP server: asks, and waits for the datagram that comes back.

@@ -20,8 +20,8 @@ inline std::vector<std::string> exactly_at(const Endpoint &server,
     return options;
 }
 
-/// The same. Where the options do not tell how patient the client is to be, it is as patient as it can
-/// be told: what its -t does, and that it has one, are checks of their own.
+/// The same. Where the options do not tell how patient the client is to be, it is as patient as it
+/// can be told: what its -t does, and that it has one, are checks of their own.
 inline std::vector<std::string> at(const Endpoint &server, std::vector<std::string> options = {}) {
     if (std::find(options.begin(), options.end(), "-t") == options.end())
         options = patient(*story.program, options);
@@ -95,8 +95,8 @@ inline std::string take_request(const Program &program, test::Connection &server
     return receive_up_to(server, program.name == "zenc" ? question(0) : "Hello, Server!");
 }
 
-/// Plays the server of zenc, and returns all that came; `send` sends each answer. As zens does, it minds
-/// nothing that stands between the questions: that they come word for word is a check of its own.
+/// Plays the server of zenc, and returns all that came; `send` sends each answer. As zens does, it
+/// minds nothing that stands between the questions: that they come word for word is another check.
 inline std::string answer_questions(test::Connection &server,
                                     const std::function<void(std::string_view)> &send) {
     std::string all;

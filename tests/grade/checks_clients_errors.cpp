@@ -1,5 +1,5 @@
-// What a client says when something is wrong, and which servers it finds: the errors, the addresses of
-// a host, and a server that resets the connection.
+// What a client says when something is wrong, and which servers it finds: the errors, the addresses
+// of a host, and a server that resets the connection.
 #include "checks_clients.h"
 
 #include "../support/network.h"
@@ -161,9 +161,11 @@ CHECK_OF_EACH(clients_with_limit, "refuses a response over the limit",
     const std::vector<std::string> responses =
         prefixed ? std::vector<std::string>{std::string("\0\x10\0\1", 4), {"\x20\0\0\0", 4}}
                  : std::vector<std::string>{std::string(70'000, 'x')};
+    Limits limits;
+    limits.address_space = 400; // MiB: for whoever makes room for 512 of them
     for (const std::string &response : responses) {
         Listener listener;
-        Student client(program, at(listener.local(), {"-t", "60"}));
+        Student client(program, at(listener.local(), {"-t", "60"}), limits);
         Connection server = listener.accept();
         take_request(program, server);
         server.send(response, Milliseconds(1000));

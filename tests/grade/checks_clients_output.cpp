@@ -1,5 +1,5 @@
-// What a client prints: its lines and their order, also when no answer comes; what a server may send
-// that is not to be printed as it is; and what becomes of a client that cannot print.
+// What a client prints: its lines and their order, also when no answer comes; what a server may
+// send that is not to be printed as it is; and what becomes of a client that cannot print.
 #include "checks_clients.h"
 
 using namespace grade;

@@ -1,8 +1,11 @@
-// The command line of every program: which values it takes, what it says of those that are wrong, and
-// what -h tells. That wrong command lines are refused at all stands in check_command_line.
+// The command line of every program: which values it takes, what it says of those that are wrong,
+// and what -h tells. That wrong command lines are refused at all stands in check_command_line.
 #include "check.h"
 
+#include "../support/network.h"
+
 #include <cctype>
+#include <memory>
 #include <sstream>
 
 using namespace grade;
@@ -151,4 +154,75 @@ CHECK_OF_EACH(base_servers, "takes HOST as a name", "[pts:1]") {
     by_hand("make " + program.file() + " && ./" + std::string(program.path) + " localhost",
             "./" + std::string(test::client_of(program).path) + " localhost");
     Server server(program, {}, "localhost"); // ends the check if it has bound no port
+}
+
+CHECK_OF_EACH(base_servers, "says in one line why it cannot start", "[pts:1]") {
+    trying(
+        "The server is started on a port that another program has.",
+        "One line on standard error: the program, what it could not do, and why, as strerror tells "
+        "it. Look at the result of bind and of listen.");
+    by_hand("nc -l 127.0.0.1 " + std::string(program.port),
+            "make " + program.file() + " && ./" + std::string(program.path) + "; echo $?     # 1");
+    const test::Listener stream;
+    const test::Datagrams datagrams;
+    const Endpoint taken = test::is_udp_server(program) ? datagrams.local() : stream.local();
+    Student server(program, at_port(std::to_string(taken.port)));
+    if (const int status = server.exit_status(); status != 1)
+        fail("it ended otherwise", "exit status 1", server.status_text());
+    const std::string error = server.standard_error(),
+                      wanted = program.file() + ": cannot listen on " + taken.name() +
+                               ": Address already in use";
+    if (lines_of(error).size() != 1)
+        fail("what it printed on standard error is not one line", wanted, test::shown(error));
+    if (error.find(program.file()) == error.npos)
+        fail("the line does not begin with the name of the program", wanted, test::shown(error));
+    if (lower(error).find("in use") == error.npos)
+        fail("the line does not say why", wanted, test::shown(error));
+}
+
+CHECK_OF_EACH(all_programs, "has the HOST and PORT of LAB.md by default", "[pts:1]") {
+    const std::string port(program.port);
+    trying("The program is started without HOST and PORT.",
+           "HOST is 127.0.0.1 by default, and PORT " + port + ".");
+    std::unique_ptr<test::OwnNetwork> network; // in which nobody else has that port
+    try {
+        network = std::make_unique<test::OwnNetwork>(test::OwnNetwork::ipv4_and_ipv6);
+    } catch (const std::exception &) {
+        undetermined("a network of its own is not to be had here, and the port may be taken");
+    }
+    const Endpoint usual = {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(port))};
+    if (test::is_client(program)) {
+        by_hand("nc -l" + std::string(program.name == "zuc" ? " -u" : "") + " 127.0.0.1 " + port,
+                "make " + program.file() + " && ./" + std::string(program.path));
+        test::Listener listener(usual.host, 128, usual.port);
+        test::Datagrams datagrams(usual.host, usual.port);
+        Student client(program, {});
+        if (program.name == "zuc") {
+            require(datagrams.receive().arrived, "no datagram came to 127.0.0.1:" + port);
+        } else {
+            listener.accept();
+        }
+        return;
+    }
+    by_hand("make " + program.file() + " && ./" + std::string(program.path),
+            test::is_udp_server(program)
+                ? "printf 'Simple is better than?' | nc -u -w 2 127.0.0.1 " + port
+                : "nc 127.0.0.1 " + port);
+    Student server(program, {});
+    const auto answers = [&](const Endpoint &address, Milliseconds limit) {
+        if (test::is_udp_server(program)) {
+            test::Datagrams client("0.0.0.0");
+            client.send_to(address, question(2));
+            return client.receive(limit).arrived;
+        }
+        try {
+            return test::Connection(address).get() >= 0;
+        } catch (const std::exception &) {
+            return false;
+        }
+    };
+    if (!test::eventually([&] { return answers(usual, Milliseconds(300)); }))
+        fail("nobody answers at 127.0.0.1:" + port);
+    require(!answers({host_of_nobody(), usual.port}, Milliseconds(100)),
+            "it can be reached at other addresses than 127.0.0.1 as well");
 }

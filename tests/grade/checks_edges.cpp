@@ -1,4 +1,4 @@
-// The edges of the Zen protocol: what just is a question and what just is none, over both transports.
+// The edges of the Zen protocol: what just is a question and what just is none, over TCP and UDP.
 #include "checks_stream.h"
 
 using namespace grade;
@@ -22,8 +22,8 @@ std::string padded(std::size_t size) {
     return std::string(size - question(2).size(), ' ') + question(2);
 }
 
-// What is sent as a question, and is none: white space belongs nowhere but around it, and only space,
-// tab, CR and LF are white space.
+// What is sent as a question, and is none: white space belongs nowhere but around it, and only
+// space, tab, CR and LF are white space.
 const std::vector<std::string> no_questions = {
     "Simple is better than ?",  "Simple is\nbetter than?",  "Simple\tis better than?",
     "\vSimple is better than?", "\fSimple is better than?", "\0Simple is better than?"s};

@@ -14,8 +14,8 @@ inline std::string begin_of(const std::string &text) { return "<" + text + ">"; 
 inline std::string end_of(const std::string &text) { return "</" + text + ">"; }
 
 /// A frame of that program with a message that begins and ends so. The length in those of abs is
-/// 00 01 01 00, the same in each byte order: that the order is right is a check of its own. So is its
-/// size: who takes 00 01 for a length finds in the rest of the frame two more lengths of two bytes,
+/// 00 01 01 00, the same in each byte order: that the order is right is a check of its own. So is
+/// its size: who takes 00 01 for a length finds in the rest of the frame two more lengths of two bytes,
 /// 00 ff and ff fe, with as many bytes after each.
 inline std::string frame(const Program &program, const std::string &text) {
     std::string message = begin_of(text) + end_of(text);
@@ -28,8 +28,8 @@ inline std::string frame(const Program &program, const std::string &text) {
     return std::string("\0\1\1\0", 4) + message + end_of(text);
 }
 
-/// Waits until the messages of such frames have come back in this order. What has become of the rest
-/// of each frame does not matter: that it comes back as it was is a check of its own.
+/// Waits until the messages of such frames have come back in this order. What has become of the
+/// rest of each frame does not matter: that it comes back as it was is a check of its own.
 inline void expect_messages(Talk &client, const std::vector<std::string> &texts,
                             const std::string &otherwise = "the message did not come back") {
     std::vector<std::string> all;

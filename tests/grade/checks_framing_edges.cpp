@@ -76,7 +76,7 @@ CHECK_OF_EACH(servers_with_limit, "echoes what came before a frame that is too l
 }
 
 CHECK_OF_EACH(ads_server, "takes 65536 bytes and no more",
-              "[pts:1][needs:takes a frame of 64 KiB]") {
+              "[pts:1][needs:takes a frame of 64 KiB][needs:refuses a frame over the limit]") {
     trying("A client sends a frame of 65,537 bytes, the newline included; another one 65,537 bytes "
            "without a newline.",
            "A frame may have 65,536 bytes with its newline: over that, close the connection, "
@@ -146,6 +146,17 @@ CHECK_OF_EACH(afs_server, "takes only spaces for the end",
     client.send(std::string(1024, ' ') + frame(program, "too late"));
     client.expect_end();
     require(client.received() == all, "what came after the block of spaces was sent back");
+}
+
+CHECK_OF_EACH(framing_servers, "serves IPv6", "[pts:1][needs:echoes a frame]") {
+    trying("The server is started on ::1.",
+           "Ask getaddrinfo for addresses of any family (AF_UNSPEC), make the socket of the family "
+           "that it returns, and keep addresses of clients in a sockaddr_storage.");
+    by_hand("make " + program.file() + " && ./" + std::string(program.path) + " ::1",
+            "./" + std::string(test::client_of(program).path) + " ::1");
+    needs_ipv6();
+    Server server(program, {}, "::1");
+    echo_another(server, "a client was not served");
 }
 
 // ---- The clients

@@ -28,7 +28,7 @@ struct Story {
     bool talked = false, has_recipe = false; ///< by_hand was called
     Student *student = nullptr;
     bool server_serves = false; ///< the student's program is a server, and not told to end
-    std::string options; ///< of the student's program, as typed
+    std::string options;        ///< of the student's program, as typed
     std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
 };
 extern Story story;
