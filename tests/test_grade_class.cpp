@@ -28,6 +28,8 @@ int main(int count, char **arguments) {
 )";
 }
 const std::string wrong_client = client_that("return 1"), hanging_client = client_that("pause()");
+// A class is graded, with builds, also while others use the machine.
+const Milliseconds long_time = 30 * patience;
 const std::string head = "student,zenc,total,note\nPoints Possible,3,3,\n";
 
 // ada is right, bob hangs or is wrong, cy has handed in nothing.
@@ -54,7 +56,7 @@ class ClassGrader : public Grader {
 
     // The whole grading; what it has printed.
     std::string output() {
-        const auto status = wait_exit(6 * patience);
+        const auto status = wait_exit(long_time);
         CHECK_PROGRAM(*this, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
         return standard_output();
     }
@@ -146,9 +148,9 @@ TEST_CASE("grade: a class whose grading is broken off is graded to its end", "[g
             ClassGrader grader(one);
             CHECK(eventually(
                 [&] { return read(one.results("bob")).find("\"score\": 2") != std::string::npos; },
-                6 * patience));
+                long_time));
             grader.signal(signal);
-            REQUIRE(grader.wait_exit());
+            REQUIRE(grader.wait_exit(long_time));
             // The process that has graded bob may live a little longer than one that is killed.
             const int held = open(one.results("bob").parent_path().c_str(), O_RDONLY | O_CLOEXEC);
             CHECK(eventually([&] { return flock(held, LOCK_EX | LOCK_NB) == 0; }));
