@@ -28,6 +28,8 @@ int main(int count, char **arguments) {
 )";
 }
 const std::string wrong_client = client_that("return 1"), hanging_client = client_that("pause()");
+// A class is graded, with builds, also while others use the machine.
+const Milliseconds long_time = 30 * patience;
 const std::string head = "student,zenc,total,note\nPoints Possible,3,3,\n";
 
 // ada is right, bob hangs or is wrong, cy has handed in nothing.
@@ -54,7 +56,7 @@ class ClassGrader : public Grader {
 
     // The whole grading; what it has printed.
     std::string output() {
-        const auto status = wait_exit(6 * patience);
+        const auto status = wait_exit(long_time);
         CHECK_PROGRAM(*this, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
         return standard_output();
     }
@@ -146,9 +148,9 @@ TEST_CASE("grade: a class whose grading is broken off is graded to its end", "[g
             ClassGrader grader(one);
             CHECK(eventually(
                 [&] { return read(one.results("bob")).find("\"score\": 2") != std::string::npos; },
-                6 * patience));
+                long_time));
             grader.signal(signal);
-            REQUIRE(grader.wait_exit());
+            REQUIRE(grader.wait_exit(long_time));
             // The process that has graded bob may live a little longer than one that is killed.
             const int held = open(one.results("bob").parent_path().c_str(), O_RDONLY | O_CLOEXEC);
             CHECK(eventually([&] { return flock(held, LOCK_EX | LOCK_NB) == 0; }));
@@ -203,4 +205,31 @@ TEST_CASE(
     CHECK_PROGRAM(nobody, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
     CHECK(nobody.standard_error() == "grade: no student is named dan\n");
     CHECK(one.table() == head + "ada,3,3,\nbob,2,2,\ncy,3,3,\n");
+}
+
+TEST_CASE("grade: tables and pages are written of the results that are there", "[grade]") {
+    const Class one;
+    ClassGrader(one, {"-p", "2"}).output();
+    CHECK(one.table() == head + "ada,3,3,\nbob,2,2,\ncy,0,0,\n");
+    const auto time = fs::last_write_time(one.results("ada"));
+    one.write("class/cy/zenc/zenc.cpp", wrong_client);
+    one.write("exported.csv", "ID,Zen lab (5512)\nada,\nbob,\ncy,\n");
+    const std::string out = ClassGrader(one, {"-n", "-P", "100"}).output();
+    CHECK(out == "ada: 100 of 100 (graded before)\nbob: 66.67 of 100 (graded before)\n");
+    CHECK(one.table() == "student,zenc,total,note\nPoints Possible,100,100,\nada,100,100,\n"
+                         "bob,66.67,66.67,\ncy,,,to be graded again\n");
+    CHECK(one.roster() == "ID,Zen lab (5512)\nada,100\nbob,66.67\ncy,\n");
+    CHECK(fs::last_write_time(one.results("ada")) == time);
+    CHECK(read(one.path / "out/index.html").find("2 of 3 students graded") != std::string::npos);
+    const std::string page = read(one.results("bob").parent_path() / "report.html");
+    CHECK(page.find("66.67 of 100") != std::string::npos);
+    CHECK(page.find("zenc: reports a bad command line: 1 point lost") != std::string::npos);
+
+    const int held = open((one.path / "out").c_str(), O_RDONLY | O_CLOEXEC);
+    CHECK(flock(held, LOCK_EX | LOCK_NB) == 0);
+    ClassGrader second(one);
+    CHECK_PROGRAM(second, second.wait_exit().has_value());
+    CHECK(second.standard_error().find("another grading of a class writes to") !=
+          std::string::npos);
+    close(held);
 }

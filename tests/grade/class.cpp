@@ -7,7 +7,6 @@
 
 #include "../support/process.h"
 #include "../support/programs.h"
-#include "../support/text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -78,13 +77,9 @@ bool hold(const std::string &directory, int how) {
     return flock(held, how) == 0;
 }
 
-std::string plain(const std::string &text) {
-    const std::string quoted = test::shown(text);
-    return quoted.substr(1, quoted.size() - 2);
-}
-
 Evening::Evening(const Options &options, char **arguments)
-    : options_(options), at_once_(options.at_once > 0 ? options.at_once : (processors() + 1) / 2) {
+    : options_(options),
+      at_once_(options.at_once > 0 ? options.at_once : std::max<std::size_t>(2, processors() / 2)) {
     if (!hold(options.output, LOCK_EX | LOCK_NB))
         throw std::runtime_error("another grading of a class writes to " + options.output);
     while (*arguments) arguments_.push_back(*arguments++);
@@ -180,6 +175,10 @@ void Evening::start(Grading &grading) {
     fs::remove(directory_of(grading.student) +
                "/results.json"); // else it might be taken for the new one
     std::vector<std::string> command = {launcher(), "-1", grading.student};
+    if (options_.settings.jobs == 0) // the same load as of one student
+        command.insert(
+            command.end(),
+            {"-j", std::to_string(std::max<std::size_t>(2, 2 * processors() / at_once_))});
     command.insert(command.end(), arguments_.begin() + 1, arguments_.end());
     running_.push_back({&grading, std::make_unique<test::Process>(command)});
 }

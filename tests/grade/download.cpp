@@ -1,15 +1,17 @@
 #include "download.h"
 
+#include "results.h"
+
 #include "../support/programs.h"
-#include "../support/text.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <regex>
 #include <set>
 #include <stdexcept>
 #include <tuple>
+
+#include <unistd.h>
 
 namespace fs = std::filesystem;
 
@@ -21,11 +23,6 @@ constexpr std::uintmax_t most_source = 1 << 20; // bytes
 constexpr std::size_t most_sources = 100;       // of an exercise
 constexpr int most_depth = 8;
 constexpr std::size_t most_entries = 20'000;
-
-std::string lower(std::string text) {
-    for (char &c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return text;
-}
 
 bool has_suffix(const fs::path &path, std::initializer_list<const char *> suffixes) {
     const std::string suffix = lower(path.extension());
@@ -42,12 +39,6 @@ bool is_archive(const fs::path &path) {
 bool is_litter(const std::string &name) {
     return name.empty() || name[0] == '.' || name == "__MACOSX" || name == "build" ||
            name == "tests";
-}
-
-// A file name as a remark shows it.
-std::string plain(const fs::path &path) {
-    const std::string quoted = test::shown(path.string());
-    return quoted.substr(1, quoted.size() - 2);
 }
 
 // The names in a list, or how many they are more.
@@ -84,6 +75,7 @@ class Walk {
         } else if (is_archive(place)) leave("it is an archive, to be unpacked into a directory");
         else if (!is_source(place)) return;
         else if (!fs::is_regular_file(status)) leave("it is no plain file");
+        else if (access(path.c_str(), R_OK) != 0) leave("it may not be read");
         else if (fs::file_size(path, error) > most_source) leave("it is larger than a mebibyte");
         else files[place] = path;
     }

@@ -81,6 +81,10 @@ std::string classroom50(const Grading &grading);
 std::string junit(const Grading &grading);
 /// The line that Autolab takes from the end of the output, without newline.
 std::string autolab(const Grading &grading);
+/// Bytes as they may be shown, escaped; a text with the small letters of ASCII.
+std::string plain(const std::string &bytes);
+std::string lower(const std::string &text);
+
 /// A cell of a table with commas, in quotes where it needs them.
 std::string csv_cell(const std::string &text);
 /// A row of what is possible, then one a student; one column an exercise, the total, and a note. The

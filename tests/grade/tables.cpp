@@ -1,6 +1,8 @@
 // Tables with commas: that of a class, and a roster that is filled.
 #include "results.h"
 
+#include "../support/text.h"
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -9,6 +11,17 @@
 #include <stdexcept>
 
 namespace grade {
+
+std::string plain(const std::string &bytes) {
+    const std::string quoted = test::shown(bytes);
+    return quoted.substr(1, quoted.size() - 2);
+}
+
+std::string lower(const std::string &text) {
+    std::string all = text;
+    for (char &c : all) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return all;
+}
 
 std::string csv_cell(const std::string &text) {
     if (text.find_first_of(",\"\r\n") == text.npos) return text;
@@ -81,12 +94,6 @@ std::vector<Row> rows_of(std::string_view table) {
         rows.push_back(row);
     }
     return rows;
-}
-
-std::string lower(const std::string &text) {
-    std::string all = text;
-    for (char &c : all) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return all;
 }
 
 // The words of a name; bytes that are not ASCII are parts of words.
