@@ -1,7 +1,7 @@
-// What tests/run does before and after its tests. It tells the checks of the grader that they run on the
-// kit's own programs. It closes a run with one line, "N passed, N failed", that both versions of Catch2
-// print alike, and ends a run in which nothing was tested as a failure: with a filter that matches
-// nothing, Catch2 2 succeeds.
+// What tests/run does before and after its tests. It tells the checks of the grader that they run on
+// the kit's own programs. It closes a run with one line, "N passed, N failed", that both versions of
+// Catch2 print alike, and ends a run in which nothing was tested as a failure: with a filter that
+// matches nothing, Catch2 2 succeeds.
 #include "catch.h"
 #include "grade/place.h"
 

@@ -1,9 +1,9 @@
 // What each architecture looks like from outside: who waits for whom, threads, children, the system
 // call that the process sleeps in.
+#include "grade/place.h"
+#include "grade/sandbox.h"
 #include "support/kit.h"
 #include "support/procfs.h"
-
-#include <filesystem>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -131,23 +131,6 @@ TEST_OF_EACH(tcp_servers, "has no more threads, descriptors or memory after 2000
     if (!sanitized) CHECK(resident_memory(server.pid()) <= memory + std::max(memory / 10, 128L));
 }
 
-// The program, copied to where any user may run it.
-class Copy {
-  public:
-    explicit Copy(const Program &program)
-        : path_(std::filesystem::temp_directory_path() / ("zen-test-" + std::to_string(getpid()))) {
-        std::filesystem::copy_file(command(program, {})[0], path_);
-        std::filesystem::permissions(path_, std::filesystem::perms(0755));
-    }
-    ~Copy() { std::filesystem::remove(path_); }
-    Copy(const Copy &) = delete;
-    Copy &operator=(const Copy &) = delete;
-    std::string path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
-
 // Connects clients until one is refused, as no thread or process can be started for it; then lets
 // all go, and checks that the next is served.
 void check_refuses_and_goes_on(Server &server, const std::string &what) {
@@ -173,15 +156,11 @@ void check_refuses_and_goes_on(Server &server, const std::string &what) {
 
 TEST_OF_EACH(unlimited_servers, "refuses a client while the user may have no more processes",
              "[limits][faults][row 24][row 25]") {
-    // Root may have any number: so become somebody else. An ordinary user stays what he is, but has
-    // many processes already.
-    if (!needs_root("/usr/bin/setpriv")) return;
-    const Copy copy(program);
-    // A user who has no other processes, not even those of another run of the tests.
-    const std::string user = std::to_string(100'000 + getpid());
-    Server server({"/usr/bin/prlimit", "--nproc=20", "/usr/bin/setpriv", "--reuid=" + user,
-                   "--clear-groups", copy.path()},
-                  {program.name, program.tag, "", program.kind, "", program.option, program.port});
+    if (!needs_root("/usr/bin/setpriv")) return; // an ordinary user has many processes already
+    grade::Limits limits;
+    limits.processes = 20;
+    Server server(grade::sandboxed(command(program, {}), grade::place.scratch, 0, limits),
+                  {program.name, program.tag, "", program.kind, "", "", program.port});
     check_refuses_and_goes_on(server, program.option.empty() ? "thread" : "process");
 }
 

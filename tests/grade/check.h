@@ -1,7 +1,7 @@
 // What a check is written with. A check is a test case of Catch2 whose tags say what it is worth,
 // "[pts:2]", and what it depends on, "[needs:serves one client]". It ends at the first thing that is
-// wrong with a report for the student. The grader runs it in a process of its own, in a sandbox, on a
-// program that was handed in; tests/run runs it on the kit's own program, as any other test.
+// wrong with a report for the student. The grader runs it in a process of its own, in a sandbox, on
+// a program that was handed in; tests/run runs it on the kit's own, as any other test.
 #ifndef ZEN_TESTS_GRADE_CHECK_H
 #define ZEN_TESTS_GRADE_CHECK_H
 
@@ -50,8 +50,8 @@ void by_hand(std::string first_terminal, std::string second_terminal);
 inline void require(bool holds, const std::string &what) {
     if (!holds) fail(what);
 }
-/// Ends it as neither passed nor failed: this machine does not let the grader look. Costs nothing; in
-/// tests/run, it is a warning.
+/// Ends it as neither passed nor failed: this machine does not let the grader look. Costs nothing;
+/// in tests/run, it is a warning.
 [[noreturn]] void undetermined(const std::string &why);
 
 // ---- The programs under test, and who talks to them

@@ -22,6 +22,7 @@ struct Undetermined : std::runtime_error {
 
 /// As far as the check has come.
 struct Story {
+    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
     const Program *program = nullptr;
     std::string tried, mistake, chapter, first_terminal, second_terminal;
     std::string sent, expected, received;    ///< shown
@@ -29,7 +30,6 @@ struct Story {
     Student *student = nullptr;
     bool server_serves = false; ///< the student's program is a server, and not told to end
     std::string options;        ///< of the student's program, as typed
-    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
 };
 extern Story story;
 
