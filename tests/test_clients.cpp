@@ -231,9 +231,3 @@ TEST_CASE("zuc: gives up on a silent server, and on none", "[zuc][time limit][fa
     Client none(zuc, Endpoint::parse(name), {"-t", "1"});
     check_fails(none, "zuc: no answer from " + name + ": Connection refused");
 }
-
-TEST_CASE("zuc: tries each address of a host", "[zuc][addresses]") {
-    Server server(named("zus")); // on 127.0.0.1 only; localhost may be ::1 as well
-    Client client(zuc, server.address(), {}, "localhost");
-    check_succeeds(client, three_lines);
-}

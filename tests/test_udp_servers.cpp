@@ -98,23 +98,3 @@ TEST_OF_EACH(udp_servers, "survives datagrams whose sender is forged", "[faults]
     CHECK_PROGRAM(server, server.wait_for("127.0.0.1:0"));
     live.check();
 }
-
-// A server that echoed it would receive its echo, and echo that, for ever.
-TEST_OF_EACH(udp_event_loops, "echoes nothing to itself", "[echo][faults][row 50]") {
-    if (!needs_root()) return;
-    for (const std::string bound : {"127.0.0.1", "0.0.0.0"}) {
-        Server server(program, {"-e"}, bound);
-        const Endpoint itself = {"127.0.0.1", server.address().port};
-        CHECK(send_forged(itself, itself, question));
-        CHECK(send_forged(itself, itself, ""));
-        // UDP on one machine keeps the order: when this one is back, those before have been served.
-        Datagrams client;
-        client.send_to(itself, "later");
-        check_bytes(server, "later", "later", client.receive().bytes);
-        check_sleeps(server, Milliseconds(500), Milliseconds(50));
-        CHECK_PROGRAM(server, server.standard_output().find("Sent to " + itself.name()) ==
-                                  std::string::npos);
-        client.send_to(itself, "at last");
-        check_bytes(server, "at last", "at last", client.receive().bytes);
-    }
-}

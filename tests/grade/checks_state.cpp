@@ -273,7 +273,8 @@ CHECK_OF_EACH(stream_programs, "counts white space that drips",
     client.expect_end("1024 bytes of white space were taken, and the connection is still open");
 }
 
-CHECK_OF_EACH(udp_event_loops, "echoes nothing to itself", "[pts:1][needs:echoes with -e]") {
+CHECK_OF_EACH(udp_event_loops, "echoes nothing to itself",
+              "[pts:1][needs:echoes with -e][faults][row 50]") {
     trying("With -e, a datagram comes that claims to be sent by the server itself, from its own "
            "address and port.",
            "Compare the sender with your own address before you echo: the server would get its "
