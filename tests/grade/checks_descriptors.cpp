@@ -61,7 +61,7 @@ std::vector<Talk> exhaust(Server &server) {
         leave(first, Milliseconds(500));
         return clients;
     }
-    for (std::size_t i = 0; i < most && descriptors(server) < most; ++i) {
+    for (std::size_t i = 0; i < most && lowest_free(server) < most; ++i) {
         clients.emplace_back(server);
         if (!is_answered(server, clients.back(), patience))
             fail("client " + std::to_string(i + 1) + " was not served, with descriptors left");
