@@ -126,7 +126,8 @@ CHECK_OF_EACH(zuc, "prints a question once", "[pts:1][needs:asks again]") {
         fail("it printed other questions", test::shown(sent_lines()), test::shown(found));
 }
 
-CHECK_OF_EACH(client_programs, "prints nothing that drives a terminal", "[pts:1][needs:base]") {
+CHECK_OF_EACH(client_programs, "prints nothing that drives a terminal",
+              "[pts:1][needs:base][faults][row 21][row 22]") {
     trying("A server answers with escape sequences, a newline, a backslash and other bytes.",
            "What a server sends may clear the screen or look like another line: print bytes that "
            "are not printable ASCII escaped, as \\x1b or \\n, and a backslash as two. (Or refuse "

@@ -65,7 +65,7 @@ Arguments at_port(const std::string &port) { return {here.front(), port}; }
 } // namespace
 
 CHECK_OF_EACH(all_programs, "refuses a PORT that is none",
-              "[pts:1][needs:reports a bad command line]") {
+              "[pts:1][needs:reports a bad command line][faults][row 33]") {
     const bool server = test::is_server(program);
     trying(
         "The program is started with a PORT that is empty, below 0, too large, or has more than "
@@ -79,7 +79,7 @@ CHECK_OF_EACH(all_programs, "refuses a PORT that is none",
 }
 
 CHECK_OF_EACH(programs_with_values, "refuses values that are none",
-              "[pts:1][needs:reports a bad command line]") {
+              "[pts:1][needs:reports a bad command line][faults][row 33]") {
     trying("The program is started with options whose value is empty, below 0, out of range, not a "
            "number, or missing.",
            "A value is a whole number: -t from 0, -w from 1 to 1024. getopt returns '?' (or ':') "
@@ -95,7 +95,7 @@ CHECK_OF_EACH(programs_with_values, "refuses values that are none",
 }
 
 CHECK_OF_EACH(all_programs, "says what is wrong with its command line",
-              "[pts:1][needs:reports a bad command line]") {
+              "[pts:1][needs:reports a bad command line][faults][row 33]") {
     trying("The program is started with command lines that are wrong, and what it prints is read.",
            "First a line on standard error with the program's name and what is wrong, then the "
            "usage line. Standard output is for what was asked for.");

@@ -83,7 +83,7 @@ CHECK_OF_EACH(base_servers, "ignores white space around a question",
 }
 
 CHECK_OF_EACH(base_servers, "ignores an unrecognized question",
-              "[pts:1][needs:serves one client]") {
+              "[pts:1][needs:serves one client][faults][row 34]") {
     trying(
         "A client sends what is no question of the table, though it may be similar: other words, "
         "other letters, two questions, nothing, NUL and other bytes; then a question.",
@@ -105,18 +105,22 @@ CHECK_OF_EACH(base_servers, "ignores an unrecognized question",
 }
 
 CHECK_OF_EACH(base_servers, "ignores a datagram that is too long",
-              "[pts:1][needs:ignores white space around a question]") {
+              "[pts:1][needs:ignores white space around a question][faults][row 34]") {
     trying(
-        "A client sends a question with 2000 spaces after it, and then a question.",
+        "A client sends a question with 2000 spaces after it, 65,507 bytes, and then a question.",
         "recvfrom cuts what the buffer does not hold: a buffer of 1025 bytes tells a datagram of "
         "over 1024, which is ignored, from a shorter one.");
     by_hand("",
             "printf '%-2024s' 'Simple is better than?' | nc -u -w 2 127.0.0.1 65432     # nothing");
     Server server(program);
     Ask client(server);
-    client.send(question(0) + std::string(2000, ' '));
-    if (const auto answer = client.receive(Milliseconds(100)); answer.arrived)
-        fail("a datagram of over 1024 bytes was answered", "nothing", test::shown(answer.bytes));
+    for (const std::string &long_one :
+         {question(0) + std::string(2000, ' '), std::string(65'507, '?')}) {
+        client.send(long_one);
+        if (const auto answer = client.receive(Milliseconds(100)); answer.arrived)
+            fail("a datagram of over 1024 bytes was answered", "nothing",
+                 test::shown(answer.bytes));
+    }
     client.send(question(1));
     client.expect(letter(1));
 }

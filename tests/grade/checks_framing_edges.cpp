@@ -16,19 +16,6 @@ constexpr bool has_limit(const Program &program) {
 }
 constexpr auto servers_with_limit = test::select<has_limit>();
 
-// A client's line for that response, which a server has sent as it is: that it printed.
-void expect_response(const Program &program, const std::string &frame, const std::string &message) {
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
-    take_request(program, server);
-    server.send(frame);
-    expect_status(client, 0);
-    const std::string found = lines(client, "Received response:"),
-                      wanted = "Received response: " + message + "\n";
-    if (found != wanted) fail("it printed otherwise", test::shown(wanted), test::shown(found));
-}
-
 } // namespace
 
 // ---- The servers

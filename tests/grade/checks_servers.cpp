@@ -94,7 +94,8 @@ CHECK_OF_EACH(base_servers, "prints the ready line at once", "[pts:1]") {
     check_ready_line(program, kind);
 }
 
-CHECK_OF_EACH(zen_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
+CHECK_OF_EACH(zen_servers, "reports a port in use",
+              "[pts:1][needs:serves one client][faults][row 33]") {
     const std::string reuse =
         test::is_udp_server(program)
             ? " On a UDP socket, SO_REUSEADDR lets two servers share a port: do not set it."
