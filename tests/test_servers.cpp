@@ -69,7 +69,7 @@ TEST_OF_EACH(forking_servers, "logs what it receives and sends, and nothing else
     std::string log = server.ready_line() + "\n";
     if (tcp) log += "Connected by " + peer + "\n";
     for (const auto &[asked, answered] : exchanges(program)) {
-        if (tcp) connection->send(asked);
+        if (tcp) check_exchange(server, *connection, {asked, answered});
         else datagrams.send_to(server.address(), asked);
         log.append("Received from ").append(peer).append(": ").append(asked).append("\n");
         log.append("Sent to ").append(peer).append(": ").append(answered).append("\n");
