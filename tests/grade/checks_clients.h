@@ -95,20 +95,6 @@ inline std::string take_request(const Program &program, test::Connection &server
     return receive_up_to(server, program.name == "zenc" ? question(0) : "Hello, Server!");
 }
 
-/// That a client of framing prints the message of a response, which a server sends as it is.
-inline void expect_response(const Program &program, const std::string &frame,
-                            const std::string &message) {
-    test::Listener listener;
-    Student client(program, at(listener.local()));
-    test::Connection server = listener.accept();
-    take_request(program, server);
-    server.send(frame);
-    expect_status(client, 0);
-    const std::string found = lines(client, "Received response:"),
-                      wanted = "Received response: " + message + "\n";
-    if (found != wanted) fail("it printed otherwise", test::shown(wanted), test::shown(found));
-}
-
 /// Plays the server of zenc, and returns all that came; `send` sends each answer. As zens does, it
 /// minds nothing that stands between the questions: that they come word for word is another check.
 inline std::string answer_questions(test::Connection &server,
