@@ -7,10 +7,7 @@ using test::Connection, test::Datagrams, test::Listener;
 
 namespace {
 
-constexpr bool is_zen_client(const Program &program) {
-    return program.name == "zenc" || program.name == "zuc";
-}
-constexpr auto zen_clients = test::select<is_zen_client>();
+constexpr auto zen_clients = only<"zenc", "zuc">();
 constexpr auto zuc = only<"zuc">();
 using test::client_programs;
 
@@ -24,12 +21,7 @@ class Player {
     void serve() {
         if (program_.name == "zuc") return answer_datagrams(datagrams_);
         Connection server = listener_.accept();
-        if (program_.name == "zenc") {
-            answer_questions(server);
-        } else {
-            take_request(program_, server);
-            server.send(first_frame(program_));
-        }
+        play(program_, server);
         server.receive_all(); // until the client leaves
     }
     // As long as the client is there, whatever it asks.

@@ -12,16 +12,11 @@ using namespace grade;
 
 namespace {
 
-constexpr bool is_base_row(const Program &program) { return program.option.empty(); }
-constexpr auto all_programs = test::select<is_base_row>();
+constexpr auto all_programs = test::select<is_base_program>();
 constexpr bool has_value(const Program &program) {
-    return is_base_row(program) && (program.has('t') || program.has('w') || program.has('m'));
+    return is_base_program(program) && (program.has('t') || program.has('w') || program.has('m'));
 }
 constexpr auto programs_with_values = test::select<has_value>();
-constexpr bool is_base_server(const Program &program) {
-    return is_base_row(program) && test::is_server(program);
-}
-constexpr auto base_servers = test::select<is_base_server>();
 
 using Arguments = std::vector<std::string>;
 

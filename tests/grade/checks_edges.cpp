@@ -6,16 +6,7 @@ using namespace std::string_literals;
 
 namespace {
 
-constexpr bool is_datagram_program(const Program &program) {
-    return test::is_udp_server(program) && !test::is_forking_server(program);
-}
-constexpr auto datagram_programs = test::select<is_datagram_program>();
 using test::tcp_event_loops;
-
-constexpr bool has_time_limit(const Program &program) {
-    return is_stream_program(program) && program.has('t');
-}
-constexpr auto servers_with_time_limit = test::select<has_time_limit>();
 
 // The last question of the table with so many spaces before it that there are `size` bytes.
 std::string padded(std::size_t size) {

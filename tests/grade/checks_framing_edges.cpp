@@ -11,16 +11,11 @@ namespace {
 
 constexpr auto abs_server = only<"abs">(), ads_server = only<"ads">(), afs_server = only<"afs">();
 constexpr auto abc = only<"abc">(), afc = only<"afc">();
-constexpr bool has_limit(const Program &program) {
-    return program.name == "abs" || program.name == "ads";
-}
-constexpr auto servers_with_limit = test::select<has_limit>();
+constexpr auto servers_with_limit = only<"abs", "ads">();
 
 // A client's line for that response, which a server has sent as it is: that it printed.
 void expect_response(const Program &program, const std::string &frame, const std::string &message) {
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
     server.send(frame);
     expect_status(client, 0);
@@ -172,9 +167,7 @@ CHECK_OF_EACH(framing_clients, "sends an empty message",
            "An empty message is a message: a length of 0, a newline alone, a block of spaces.");
     by_hand("nc -l 127.0.0.1 " + std::string(program.port) + " | od -c",
             run(program, " -m '' -t 1"));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-m", ""}));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program, {"-m", ""});
     const std::string received = server.receive(wanted.size());
     if (received != wanted) fail("it sent otherwise", test::shown(wanted), test::shown(received));
     if (program.name == "afc") {
@@ -223,9 +216,7 @@ CHECK_OF_EACH(afc, "takes away the padding alone", "[pts:1][needs:prints the res
     const std::string spaces = "  two  spaces", full(1024, 'x');
     expect_response(program, spaces + std::string(1024 - spaces.size(), ' '), spaces);
     expect_response(program, full, full);
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
     server.send("Hello\0\0"s + std::string(1017, ' '));
     client.exit_status();

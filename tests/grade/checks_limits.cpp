@@ -12,10 +12,6 @@ namespace {
 
 constexpr auto mzts = only<"mzts">(), mzus = only<"mzus">(), sszt = only<"sszt">(),
                sszt_fork = only<"sszt -f">();
-constexpr bool has_time_limit(const Program &program) {
-    return is_stream_program(program) && program.has('t');
-}
-constexpr auto servers_with_time_limit = test::select<has_time_limit>();
 
 // A connection that is not waited for: the backlog may be full.
 class Visitor : public test::Socket {

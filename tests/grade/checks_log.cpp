@@ -7,14 +7,6 @@ using namespace grade;
 
 namespace {
 
-constexpr bool is_stream_row(const Program &program) {
-    return test::is_zen_tcp_server(program) && !test::is_forking_server(program);
-}
-constexpr bool is_datagram_row(const Program &program) {
-    return test::is_udp_server(program) && !test::is_forking_server(program);
-}
-constexpr auto stream_programs = test::select<is_stream_row>();
-constexpr auto datagram_programs = test::select<is_datagram_row>();
 using test::framing_servers;
 constexpr auto abs_server = only<"abs">(), ads_server = only<"ads">(), afs_server = only<"afs">();
 

@@ -6,14 +6,6 @@ using namespace grade;
 
 namespace {
 
-constexpr bool is_base_row(const Program &program) {
-    return test::is_server(program) && !test::is_forking_server(program);
-}
-constexpr bool is_zen_row(const Program &program) {
-    return is_base_row(program) && !test::is_framing_server(program);
-}
-constexpr auto base_servers = test::select<is_base_row>();
-constexpr auto zen_servers = test::select<is_zen_row>();
 using test::framing_servers;
 
 // That a fresh client gets an answer.

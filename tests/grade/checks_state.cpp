@@ -11,15 +11,8 @@ using test::tcp_event_loops, test::udp_event_loops, test::wait_until_read;
 
 namespace {
 
-constexpr bool is_concurrent(const Program &program) {
-    return test::is_zen_tcp_server(program) && program.name != "zens";
-}
-constexpr auto concurrent_servers = test::select<is_concurrent>();
 constexpr auto mzts = only<"mzts">(), abs_server = only<"abs">();
-constexpr bool is_other_framing_server(const Program &program) {
-    return test::is_framing_server(program) && program.name != "abs";
-}
-constexpr auto other_framing_servers = test::select<is_other_framing_server>();
+constexpr auto other_framing_servers = only<"ads", "afs">();
 
 using Clock = std::chrono::steady_clock;
 
