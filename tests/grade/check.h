@@ -219,16 +219,44 @@ template <const auto &table, void (*body)(const Program &)> struct CheckOfEach
     }
 };
 
-/// The one program of that name, as a table.
+/// The programs of these names, as a table.
 template <std::size_t size> struct Name {
     char text[size] = {};
     constexpr Name(const char (&name)[size]) { std::copy_n(name, size, text); }
 };
-template <Name name> constexpr std::array<Program, 1> only() {
+template <Name... names> constexpr auto only() {
+    std::array<Program, sizeof...(names)> table{};
+    std::size_t rows = 0;
     for (const Program &program : test::programs)
-        if (program.name == name.text) return {program};
-    throw "no program has that name";
+        if (((program.name == names.text) || ...)) table[rows++] = program;
+    if (rows < table.size()) throw "no program has that name";
+    return table;
 }
+
+// ---- Tables. sszt -f and sszu -f are the same programs as sszt and sszu: what does not depend on
+// processes is not checked again.
+
+constexpr bool is_base_program(const Program &program) { return program.option.empty(); }
+constexpr bool is_base_server(const Program &program) {
+    return is_base_program(program) && test::is_server(program);
+}
+constexpr bool is_zen_server(const Program &program) {
+    return is_base_server(program) && !test::is_framing_server(program);
+}
+constexpr bool is_stream_program(const Program &program) {
+    return is_base_program(program) && test::is_zen_tcp_server(program);
+}
+constexpr bool is_datagram_program(const Program &program) {
+    return is_base_program(program) && test::is_udp_server(program);
+}
+constexpr bool has_time_limit(const Program &program) {
+    return is_stream_program(program) && program.has('t');
+}
+inline constexpr auto base_servers = test::select<is_base_server>();
+inline constexpr auto zen_servers = test::select<is_zen_server>();
+inline constexpr auto stream_programs = test::select<is_stream_program>();
+inline constexpr auto datagram_programs = test::select<is_datagram_program>();
+inline constexpr auto servers_with_time_limit = test::select<has_time_limit>();
 
 } // namespace grade
 

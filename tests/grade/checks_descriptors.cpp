@@ -138,14 +138,14 @@ void let_wait(const Program &program) {
 
 CHECK_OF_EACH(zen_tcp_servers, "survives running out of descriptors",
               "[pts:1][needs:closes its descriptors][needs:sleeps when it has nothing to do]"
-              "[needs:answers question after question]") {
+              "[needs:answers question after question][faults][row 15]") {
     survive(program);
 }
 CHECK_OF_EACH(
     framing_servers, "survives running out of descriptors",
     "[pts:1][needs:serves several clients at once][needs:closes when the client has closed]"
     "[needs:echoes frame after frame]"
-    "[needs:sleeps when it has nothing to do]") {
+    "[needs:sleeps when it has nothing to do][faults][row 15]") {
     survive(program);
 }
 

@@ -17,21 +17,9 @@ using test::eventually, test::tcp_event_loops, test::three_questions, test::wait
 namespace {
 
 constexpr auto tas = only<"tas">();
-constexpr bool holds_thousands(const Program &program) {
-    return program.name == "tap" || program.name == "tae";
-}
-constexpr auto thousands = test::select<holds_thousands>();
-constexpr bool waits_in_select(const Program &program) {
-    return program.name == "tas" || program.name == "uas";
-}
-constexpr bool waits_in_poll(const Program &program) {
-    return program.name == "tap" || program.name == "uap";
-}
-constexpr bool waits_in_epoll(const Program &program) {
-    return program.name == "tae" || program.name == "uae";
-}
-constexpr auto by_select = test::select<waits_in_select>(), by_poll = test::select<waits_in_poll>(),
-               by_epoll = test::select<waits_in_epoll>();
+constexpr auto thousands = only<"tap", "tae">();
+constexpr auto by_select = only<"tas", "uas">(), by_poll = only<"tap", "uap">(),
+               by_epoll = only<"tae", "uae">();
 
 // How many sockets the epoll instances of a process watch.
 std::size_t watched_by_epoll(const Server &server) {

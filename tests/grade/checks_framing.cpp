@@ -8,10 +8,7 @@ using namespace std::string_view_literals;
 namespace {
 
 constexpr auto abs_server = only<"abs">(), ads_server = only<"ads">(), afs_server = only<"afs">();
-constexpr bool has_limit(const Program &program) {
-    return program.name == "abs" || program.name == "ads";
-}
-constexpr auto servers_with_limit = test::select<has_limit>();
+constexpr auto servers_with_limit = only<"abs", "ads">();
 
 // The same by hand: what is typed at the second terminal, with `pause` between the frames.
 void by_nc(const Program &program, int frames = 1, const std::string &pause = "; ") {

@@ -5,19 +5,7 @@
 using namespace grade;
 using test::zen_tcp_servers;
 
-namespace {
-
-constexpr bool is_concurrent(const Program &program) {
-    return test::is_zen_tcp_server(program) && program.name != "zens";
-}
-constexpr auto concurrent_servers = test::select<is_concurrent>();
-
-constexpr bool has_time_limit(const Program &program) {
-    return is_stream_program(program) && program.has('t');
-}
-constexpr auto servers_with_time_limit = test::select<has_time_limit>();
-
-} // namespace
+namespace {} // namespace
 
 CHECK_OF_EACH(stream_programs, "survives clients that reset", "[pts:1][needs:serves one client]") {
     trying("Clients reset their connection in mid-question and with answers on their way, then "
