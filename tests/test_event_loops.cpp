@@ -195,6 +195,20 @@ TEST_OF_EACH(tcp_event_loops, "echoes with -e to a slow reader, and stops readin
     check_bytes(server, question, question, other.exchange(question));
 }
 
+TEST_OF_EACH(udp_event_loops, "stops on a signal while datagrams keep coming", "[stop]") {
+    Server server(program, {"-q"});
+    Datagrams client;
+    const Meanwhile flood([&] { client.send_to(server.address(), "What?"); });
+    Datagrams other;
+    CHECK_PROGRAM(server,
+                  eventually([&] { // a datagram may be lost where the flood fills the buffer
+                      other.send_to(server.address(), question);
+                      return other.receive(Milliseconds(100)).bytes == answer;
+                  }));
+    server.signal(SIGTERM);
+    check_exit(server, 0, stop_limit); // with -q, it does not say that it has stopped
+}
+
 // The number of calls of each system call, from the table that strace -c writes.
 std::map<std::string, long> system_calls(const std::filesystem::path &file) {
     std::map<std::string, long> calls;
