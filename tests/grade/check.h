@@ -210,12 +210,24 @@ std::vector<long> calls_slept_in(pid_t pid, int looks);
 /// The name of a system call of the kind that programs wait in, or its number.
 std::string call_name(long number);
 
+/// A table that the grader goes through without sszt -f and sszu -f: they are the same programs as
+/// sszt and sszu, so no student is asked twice for what does not depend on processes. Tests ask.
+template <std::size_t rows> struct GradedOnce : std::array<Program, rows> {};
+template <std::size_t rows> GradedOnce(std::array<Program, rows>) -> GradedOnce<rows>;
+
+template <class Table> constexpr bool is_graded(const Table &, const Program &) { return true; }
+template <std::size_t rows>
+constexpr bool is_graded(const GradedOnce<rows> &, const Program &program) {
+    return program.option.empty();
+}
+
 /// Registers a check for each row of a table of programs, and tells the grader of it.
 template <const auto &table, void (*body)(const Program &)> struct CheckOfEach
     : test::TestOfEach<table, body, run_check> {
     CheckOfEach(const std::string &behaviour, const std::string &tags)
         : test::TestOfEach<table, body, run_check>(behaviour, tags) {
-        for (const Program &program : table) add_check(program, behaviour, tags);
+        for (const Program &program : table)
+            if (is_graded(table, program)) add_check(program, behaviour, tags);
     }
 };
 
@@ -233,30 +245,20 @@ template <Name... names> constexpr auto only() {
     return table;
 }
 
-// ---- Tables. sszt -f and sszu -f are the same programs as sszt and sszu: what does not depend on
-// processes is not checked again.
+// ---- Tables
 
 constexpr bool is_base_program(const Program &program) { return program.option.empty(); }
-constexpr bool is_base_server(const Program &program) {
-    return is_base_program(program) && test::is_server(program);
-}
 constexpr bool is_zen_server(const Program &program) {
-    return is_base_server(program) && !test::is_framing_server(program);
-}
-constexpr bool is_stream_program(const Program &program) {
-    return is_base_program(program) && test::is_zen_tcp_server(program);
-}
-constexpr bool is_datagram_program(const Program &program) {
-    return is_base_program(program) && test::is_udp_server(program);
+    return test::is_server(program) && !test::is_framing_server(program);
 }
 constexpr bool has_time_limit(const Program &program) {
-    return is_stream_program(program) && program.has('t');
+    return test::is_zen_tcp_server(program) && program.has('t');
 }
-inline constexpr auto base_servers = test::select<is_base_server>();
-inline constexpr auto zen_servers = test::select<is_zen_server>();
-inline constexpr auto stream_programs = test::select<is_stream_program>();
-inline constexpr auto datagram_programs = test::select<is_datagram_program>();
-inline constexpr auto servers_with_time_limit = test::select<has_time_limit>();
+inline constexpr GradedOnce base_servers{test::select<test::is_server>()};
+inline constexpr GradedOnce zen_servers{test::select<is_zen_server>()};
+inline constexpr GradedOnce stream_programs{test::select<test::is_zen_tcp_server>()};
+inline constexpr GradedOnce datagram_programs{test::select<test::is_udp_server>()};
+inline constexpr GradedOnce servers_with_time_limit{test::select<has_time_limit>()};
 
 } // namespace grade
 

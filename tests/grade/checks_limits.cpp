@@ -54,6 +54,16 @@ void let_threads_go(const Program &program) {
     }
 }
 
+// Clients that ask and stay: so many, or up to the first that is not answered. Whether all were.
+bool all_are_served(Server &server, std::vector<Talk> &clients, int count) {
+    bool served = true;
+    for (int i = 0; i < count && served; ++i) {
+        clients.emplace_back(server);
+        served = is_answered(server, clients.back());
+    }
+    return served;
+}
+
 void do_without_a_thread(const Program &program) {
     trying("With an address space of 200 MiB, clients connect and stay until one is closed, or 60 "
            "are served. Then all leave but the first, which asks again, and so does a new one.",
@@ -70,11 +80,7 @@ void do_without_a_thread(const Program &program) {
     limits.address_space = 200;
     Server server(program, {}, "127.0.0.1", limits);
     std::vector<Talk> clients;
-    bool served = true;
-    for (int i = 0; i < 60 && served; ++i) {
-        clients.emplace_back(server);
-        served = is_answered(server, clients.back());
-    }
+    const bool served = all_are_served(server, clients, 60);
     if (!served) {
         const std::string refused = clients.back().connection().local().name();
         require(clients.back().connection().ended() || clients.back().connection().was_reset(),
@@ -182,11 +188,7 @@ CHECK_OF_EACH(sszt_fork, "survives a process that cannot be started",
     limits.processes = 8;
     Server server(program, {}, "127.0.0.1", limits);
     std::vector<Talk> clients;
-    bool served = true;
-    for (int i = 0; i < 12 && served; ++i) {
-        clients.emplace_back(server);
-        served = is_answered(server, clients.back());
-    }
+    const bool served = all_are_served(server, clients, 12);
     require(!served, "12 clients were served by less than 8 processes");
     const std::string refused = clients.back().connection().local().name();
     require(clients.back().connection().ended() || clients.back().connection().was_reset(),
