@@ -15,9 +15,32 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#define ZEN_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define ZEN_HAS_FEATURE(feature) 0
+#endif
+
 namespace test {
 
 namespace {
+
+// Whether the programs have this sanitizer.
+bool are_built_with(const char *sanitizer, bool so_is_this_program) {
+    const char *named = std::getenv("ZEN_SANITIZED");
+    return so_is_this_program || (named && std::string(named).find(sanitizer) != std::string::npos);
+}
+
+#if defined(__SANITIZE_THREAD__) || ZEN_HAS_FEATURE(thread_sanitizer)
+const bool threads_are_checked = are_built_with("thread", true);
+#else
+const bool threads_are_checked = are_built_with("thread", false);
+#endif
+#if defined(__SANITIZE_ADDRESS__) || ZEN_HAS_FEATURE(address_sanitizer)
+const bool addresses_are_checked = are_built_with("address", true);
+#else
+const bool addresses_are_checked = are_built_with("address", false);
+#endif
 
 // A row of /proc/net/tcp or udp and their likes for IPv6.
 struct Row {
@@ -59,6 +82,9 @@ std::size_t entries(const std::string &directory) {
 }
 
 } // namespace
+
+const std::size_t sanitizer_threads = threads_are_checked ? 1 : 0;
+const bool sanitized = threads_are_checked || addresses_are_checked;
 
 bool eventually(const std::function<bool()> &condition, Milliseconds limit) {
     const auto deadline = std::chrono::steady_clock::now() + limit;

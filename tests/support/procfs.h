@@ -10,23 +10,12 @@
 
 namespace test {
 
-// A sanitizer makes memory look different, and ThreadSanitizer has a thread of its own in each
-// process.
-#if defined(__has_feature)
-#define ZEN_HAS_FEATURE(feature) __has_feature(feature)
-#else
-#define ZEN_HAS_FEATURE(feature) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || ZEN_HAS_FEATURE(thread_sanitizer)
-inline constexpr std::size_t sanitizer_threads = 1;
-#else
-inline constexpr std::size_t sanitizer_threads = 0;
-#endif
-#if defined(__SANITIZE_ADDRESS__) || ZEN_HAS_FEATURE(address_sanitizer)
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = sanitizer_threads > 0;
-#endif
+/// The sanitizer that the programs are built with makes their memory look different, and
+/// ThreadSanitizer has a thread of its own in each process. It is the one that this program is built
+/// with, or that ZEN_SANITIZED names ("address,undefined", "thread"): so a runner without one can
+/// test programs that have one.
+extern const bool sanitized;
+extern const std::size_t sanitizer_threads;
 
 /// Polls until `condition` holds. False: it does not, within the limit. For what only /proc can
 /// tell.
