@@ -136,6 +136,8 @@ class EventLoop {
             tasks.pop_front();
             task->abandon();
         }
+        for (auto open = std::move(transports); !open.empty(); open.pop_front())
+            open.front()->abandon();
         const auto watched = std::move(watched_); // the end of a callback may call the loop
         const auto timers = std::move(timers_);
         for (Callbacks rest; !ready_.empty(); rest.clear()) rest.swap(ready_);
@@ -238,6 +240,7 @@ class EventLoop {
     }
 
     std::list<std::shared_ptr<Callback>> tasks; ///< Those that have not ended; kept by tasks.h.
+    std::list<std::shared_ptr<Callback>> transports; ///< Those that are open: see transports.h.
     std::function<void()> on_stop; ///< Called once when zen::stop_on_signals() has seen a signal.
 
   protected:
