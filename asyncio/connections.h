@@ -17,12 +17,32 @@
 #include <sys/un.h>
 
 namespace asyncio {
+constexpr int backlog = 1024; ///< connections that the kernel keeps until they are accepted
+
 // ---- Servers
+/// Accepts the connections that wait, and calls serve(zen::Descriptor, name) for each; what that
+/// throws is said, and ends this one. Returns whether descriptors or memory have run out, which is
+/// said, too, unless they were `exhausted` before.
+template <class F> bool accept_all(int listener, bool exhausted, F serve) {
+    for (int i = 0; i < backlog; ++i) { // not for ever: other clients wait, too
+        zen::Address peer;
+        zen::Descriptor client(accept(listener, peer.get(), &peer.size));
+        exhausted = !client && zen::exhausted(exhausted); // the client waits in the backlog
+        if (!client) break;
+        try {
+            fcntl(client.get(), F_SETFL, O_NONBLOCK);
+            serve(std::move(client), name_of(peer));
+        } catch (...) {
+            zen::say("Connection with ", name_of(peer),
+                     " closed: ", describe(std::current_exception()));
+        }
+    }
+    return exhausted;
+}
 using ProtocolFactory = std::function<std::shared_ptr<Protocol>()>;
 /// Accepts connections, and makes a transport and a protocol for each.
 class Server final : public BaseServer, public std::enable_shared_from_this<Server> {
   public:
-    static constexpr int backlog = 1024; ///< connections that wait in the kernel to be accepted
     Server(zen::Descriptor listener, ProtocolFactory factory, std::string path = "")
         : listener_(std::move(listener)), factory_(std::move(factory)), path_(std::move(path)) {
         fcntl(listener_.get(), F_SETFL, O_NONBLOCK);
@@ -92,15 +112,13 @@ class Server final : public BaseServer, public std::enable_shared_from_this<Serv
                                         [self = shared_from_this()] { self->accept_clients(); });
     }
     void accept_clients() {
-        const bool paused = exhausted_;
-        for (int i = 0; i < backlog && serving_; ++i) { // not for ever: other clients wait, too
-            zen::Address peer;
-            zen::Descriptor client(accept(socket(), peer.get(), &peer.size));
-            exhausted_ = !client && zen::exhausted(exhausted_); // no free descriptor or memory
-            if (!client) break;
-            serve(std::move(client), peer);
-        }
-        if (!serving_ || paused == exhausted_) return;
+        const bool before = exhausted_;
+        exhausted_ = accept_all(socket(), before, [this](zen::Descriptor client, auto name) {
+            const auto transport = std::make_shared<Transport>(std::move(client), factory_(), name,
+                                                               shared_from_this());
+            transport->start();
+        });
+        if (!serving_ || before == exhausted_) return;
         watch(!exhausted_); // the listener would wake the loop at once
         if (exhausted_) retry_later();
     }
@@ -110,14 +128,6 @@ class Server final : public BaseServer, public std::enable_shared_from_this<Serv
             self->accept_clients();
             if (self->exhausted_) self->retry_later();
         });
-    }
-    void serve(zen::Descriptor client, const zen::Address &peer) try {
-        const auto transport = std::make_shared<Transport>(std::move(client), factory_(),
-                                                           name_of(peer), shared_from_this());
-        transport->start();
-    } catch (...) {
-        zen::say("Connection with ", name_of(peer),
-                 " closed: ", describe(std::current_exception()));
     }
     template <class F> void for_each_client(F function) const {
         for (const auto &each : get_event_loop().transports) // whose ends come in later turns
@@ -151,7 +161,7 @@ inline zen::Descriptor open_listener(const std::string &host, const std::string 
         const int on = 1; // uses the port even where connections of an earlier run are in TIME_WAIT
         if (listener && setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
             bind(listener.get(), info->ai_addr, info->ai_addrlen) == 0 &&
-            listen(listener.get(), Server::backlog) == 0)
+            listen(listener.get(), backlog) == 0)
             return listener;
         error = zen::telling_error(error, errno);
     }
@@ -306,7 +316,7 @@ inline Coroutine<std::shared_ptr<Server>> create_unix_server(ProtocolFactory fac
     if (stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) unlink(path.c_str());
     zen::Descriptor listener(socket(AF_UNIX, SOCK_STREAM, 0));
     if (!listener || bind(listener.get(), address.get(), address.size) != 0 ||
-        listen(listener.get(), Server::backlog) != 0)
+        listen(listener.get(), backlog) != 0)
         throw OSError("cannot listen on " + path);
     const auto server = std::make_shared<Server>(std::move(listener), std::move(factory), path);
     server->start_serving();

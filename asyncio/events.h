@@ -1,6 +1,6 @@
 // events.h: the event loop of Python's asyncio (its modules events, base_events, selector_events)
-// in C++, on the epoll that the student has seen in tae. One thread does everything; what would
-// have to wait is a callback that the loop calls later.
+// in C++, on the epoll that the student has seen in tae. One thread does everything: what would
+// have to wait is a callback instead, which the loop calls when its time has come.
 //
 // A turn of the loop, run_once():
 //  1. It asks epoll which descriptors are ready, and sleeps there if nothing else is to be done.
@@ -8,17 +8,16 @@
 //     and another opens again gets no event that was meant for the old one.
 //  2. Timers whose time has come become callbacks, too.
 //  3. All these callbacks run, in the order in which they got ready. What they schedule by
-//     call_soon() waits for the next turn, so a callback that calls itself again stops nobody.
+//     call_soon() waits for the next turn: so one that schedules itself again holds nobody up.
 //
 // What differs from Python:
 //  - A callback has no arguments: a lambda captures what it needs.
-//  - A thread has at most one loop, the one made last: get_event_loop(). There are no policies.
+//  - A thread has one loop, the one made last: get_event_loop(). There are no policies.
 //  - Times are of std::chrono: call_later(2s, f). Timers of the same time are called in the order
-//    in which they were made (Python leaves that open), and a cancelled timer is gone at once.
-//  - What has gone wrong is printed as one line on standard error, without a traceback.
+//    in which they were made, which Python leaves open; a cancelled one is gone at once.
 #pragma once
 
-#include "../program.h"
+#include "exceptions.h"
 
 #include <algorithm>
 #include <functional>
@@ -35,48 +34,11 @@ using Clock = std::chrono::steady_clock;
 using Time = Clock::time_point;
 using Seconds = std::chrono::duration<double>; ///< 2s, 100ms and 0.5s are all taken for it.
 
-// ---- Errors
-using RuntimeError = std::runtime_error;
-using ValueError = std::invalid_argument;
-struct InvalidStateError : RuntimeError {
-    using RuntimeError::RuntimeError;
-};
-struct TimeoutError : RuntimeError {
-    TimeoutError() : RuntimeError("timed out") {}
-};
-/// Comes out of the await of a task that is cancelled. No std::exception, as it is no Exception in
-/// Python: a handler of errors must not swallow it by accident.
-struct CancelledError {};
-/// run() throws it if a signal has stopped the program.
-struct KeyboardInterrupt {};
-
-/// What an exception says of itself.
-inline std::string describe(const std::exception_ptr &exception) try {
-    std::rethrow_exception(exception);
-} catch (const std::exception &error) {
-    return error.what();
-} catch (const CancelledError &) {
-    return "CancelledError";
-} catch (...) {
-    return "unknown exception";
-}
-/// An error that nobody has caught, and what was being done.
-struct ExceptionContext {
-    std::string message;
-    std::exception_ptr exception = nullptr; ///< may be null
-};
-inline void default_exception_handler(const ExceptionContext &context) {
-    std::string line = context.message;
-    if (context.exception) line += ": " + describe(context.exception);
-    zen::write_all(STDERR_FILENO, zen::printable(line) + '\n');
-}
-
-// ---- Callbacks
-/// What the loop calls. Tasks are derived from it, so that their next step needs no allocation.
+/// What the loop calls. A task is one, too, so that its next step needs no allocation.
 struct Callback {
     virtual ~Callback() = default;
     virtual void run() = 0;
-    virtual void abandon() {} ///< The loop goes, and will never call it: a task ends its frames.
+    virtual void abandon() {} ///< The loop goes and will never call it: a task ends its frames.
     bool cancelled = false;   ///< Then it is not called any more.
 };
 template <class F> struct Function final : Callback {
@@ -102,7 +64,7 @@ class Handle {
   private:
     std::shared_ptr<Callback> callback_;
 };
-/// Timers are sorted by time; the number keeps the order of those of the same time.
+/// Timers are sorted by time, those of the same time by their number.
 using TimerKey = std::pair<Time, std::uint64_t>;
 class TimerHandle : public Handle {
   public:
@@ -116,7 +78,6 @@ class TimerHandle : public Handle {
     TimerKey key_ = {};
 };
 
-// ---- The loop
 class EventLoop;
 inline constinit thread_local EventLoop *loop_of_thread = nullptr;
 
@@ -128,7 +89,7 @@ class EventLoop {
     }
     EventLoop(const EventLoop &) = delete;
     EventLoop &operator=(const EventLoop &) = delete;
-    /// Destroys the tasks that have not ended, while what they may still use is there.
+    /// Ends the tasks that are left while the loop is still there, as they may call it.
     virtual ~EventLoop() {
         while (!signal_handlers_.empty()) remove_signal_handler(signal_handlers_.begin()->first);
         while (!tasks.empty()) {
@@ -136,9 +97,9 @@ class EventLoop {
             tasks.pop_front();
             task->abandon();
         }
-        for (auto open = std::move(transports); !open.empty(); open.pop_front())
-            open.front()->abandon();
-        const auto watched = std::move(watched_); // the end of a callback may call the loop
+        for (const auto open = std::move(transports); const auto &transport : open)
+            transport->abandon();
+        const auto watched = std::move(watched_); // what these own may call the loop as well
         const auto timers = std::move(timers_);
         for (Callbacks rest; !ready_.empty(); rest.clear()) rest.swap(ready_);
         loop_of_thread = previous_;
@@ -152,15 +113,15 @@ class EventLoop {
         while (!stopping_);
         running_ = stopping_ = false;
     }
-    /// Runs until a coroutine or a future is done, and returns its result: see tasks.h.
-    template <class Awaitable> auto run_until_complete(Awaitable awaitable);
-    void run_until_done(const class AnyFuture &future);
+    void stop() { stopping_ = true; }
+    bool is_running() const { return running_; }
     static void check_not_running() {
         if (loop_of_thread && loop_of_thread->running_)
             throw RuntimeError("This event loop is already running");
     }
-    void stop() { stopping_ = true; }
-    bool is_running() const { return running_; }
+    /// Runs until a coroutine or a future is done, and returns its result: see tasks.h.
+    template <class Awaitable> auto run_until_complete(Awaitable awaitable);
+    void run_until_done(const class AnyFuture &future);
     /// The loop's clock. Virtual, with wait(), so that a test can let the time pass at once.
     virtual Time time() const { return Clock::now(); }
 
@@ -170,7 +131,7 @@ class EventLoop {
         schedule(callback);
         return Handle(std::move(callback));
     }
-    /// The same from another thread, or to wake the loop: the only method that others may call.
+    /// The same, also from another thread, and it wakes the loop: all else is for its own thread.
     template <class F> Handle call_soon_threadsafe(F function) {
         auto callback = make_callback(std::move(function));
         {
@@ -194,53 +155,49 @@ class EventLoop {
     void drop_timer(const TimerKey &key) { timers_.erase(key); }
     std::size_t timers() const { return timers_.size(); }
 
-    /// Calls a function whenever a descriptor can be read from (written to), instead of an earlier
-    /// one. To be removed before the descriptor is closed.
+    /// Calls a function whenever a descriptor can be read from (written to), and no longer the one
+    /// before. It is to be removed before the descriptor is closed.
     template <class F> void add_reader(int descriptor, F function) {
         watch(descriptor, &Watched::reader, make_callback(std::move(function)));
     }
     template <class F> void add_writer(int descriptor, F function) {
         watch(descriptor, &Watched::writer, make_callback(std::move(function)));
     }
-    /// False if there is none. A reader whose event has been seen already is not called any more.
+    /// False if there was none. It is not called any more, even if its event has been seen already.
     bool remove_reader(int descriptor) { return watch(descriptor, &Watched::reader, nullptr); }
     bool remove_writer(int descriptor) { return watch(descriptor, &Watched::writer, nullptr); }
 
-    /// Calls a function in the loop for each signal that comes, and not within what it interrupts.
+    /// Calls a function for a signal; in a turn of the loop, not within what the signal interrupts.
     template <class F> void add_signal_handler(int signal, F function) {
-        auto &handler = signal_handlers_[signal];
-        handler.callback = make_callback(std::move(function));
+        signal_handlers_[signal] = make_callback(std::move(function));
         wake_for_signals = wake_.get();
-        struct sigaction action = {}, before = {};
+        struct sigaction action = {};
         action.sa_flags = SA_RESTART;
-        action.sa_handler = [](int number) { // may only do what cannot hurt what it interrupts
+        action.sa_handler = [](int number) { // does only what cannot hurt what is interrupted
             const int error = errno;
             signals_seen[number] = true;
             eventfd_write(wake_for_signals, 1);
             errno = error;
         };
-        if (sigaction(signal, &action, &before) != 0) zen::fail("cannot handle a signal");
-        if (before.sa_handler != action.sa_handler) handler.before = before;
+        if (sigaction(signal, &action, nullptr) != 0) zen::fail("cannot handle the signal");
     }
+    /// The signal does again what it does by default.
     bool remove_signal_handler(int signal) {
-        const auto handler = signal_handlers_.extract(signal);
-        return handler && sigaction(signal, &handler.mapped().before, nullptr) == 0;
+        return signal_handlers_.erase(signal) > 0 && std::signal(signal, SIG_DFL) != SIG_ERR;
     }
 
-    /// Replaces what is done with errors that nobody catches; null: they are printed.
+    /// Says what is done with errors that nobody catches; null: they are printed.
     void set_exception_handler(std::function<void(const ExceptionContext &)> handler) {
         exception_handler_ = std::move(handler);
     }
     void call_exception_handler(const ExceptionContext &context) noexcept try {
-        if (exception_handler_) exception_handler_(context);
-        else default_exception_handler(context);
+        exception_handler_ ? exception_handler_(context) : default_exception_handler(context);
     } catch (...) {
-        default_exception_handler(
-            {"Unhandled error in exception handler", std::current_exception()});
+        default_exception_handler({"Error in the exception handler", std::current_exception()});
     }
 
-    std::list<std::shared_ptr<Callback>> tasks; ///< Those that have not ended; kept by tasks.h.
-    std::list<std::shared_ptr<Callback>> transports; ///< Those that are open: see transports.h.
+    std::list<std::shared_ptr<Callback>> tasks; ///< those that have not ended: see tasks.h
+    std::list<std::shared_ptr<Callback>> transports; ///< those that are open: see transports.h
     std::function<void()> on_stop; ///< Called once when zen::stop_on_signals() has seen a signal.
 
   protected:
@@ -252,12 +209,8 @@ class EventLoop {
   private:
     using Callbacks = std::vector<std::shared_ptr<Callback>>;
     struct Watched { // one registration in epoll for both
-        std::shared_ptr<Callback> reader, writer;
+        std::shared_ptr<Callback> reader = nullptr, writer = nullptr;
         std::uint32_t events() const { return (reader ? EPOLLIN : 0u) | (writer ? EPOLLOUT : 0u); }
-    };
-    struct SignalHandler {
-        std::shared_ptr<Callback> callback;
-        struct sigaction before = {};
     };
 
     void run_once() {
@@ -281,20 +234,21 @@ class EventLoop {
         const int count = wait(list, 256, milliseconds);
         if (count < 0 && !zen::not_ready()) zen::fail("epoll_wait failed");
         for (int i = 0; i < count; ++i) {
-            if (list[i].data.fd == wake_.get()) collect_wake_ups();
-            else collect(watched_[std::size_t(list[i].data.fd)], list[i].events);
+            if (list[i].data.fd == wake_.get()) {
+                collect_wake_ups();
+                continue;
+            }
+            // EPOLLERR and EPOLLHUP are for both: their system calls tell what has happened.
+            const Watched &watched = watched_[std::size_t(list[i].data.fd)];
+            if (watched.reader && (list[i].events & ~EPOLLOUT)) schedule(watched.reader);
+            if (watched.writer && (list[i].events & ~EPOLLIN)) schedule(watched.writer);
         }
-    }
-    /// EPOLLERR and EPOLLHUP wake both: their system call tells what has happened.
-    void collect(const Watched &watched, std::uint32_t events) {
-        if (watched.reader && (events & ~EPOLLOUT)) schedule(watched.reader);
-        if (watched.writer && (events & ~EPOLLIN)) schedule(watched.writer);
     }
     void collect_wake_ups() {
         eventfd_t count;
         eventfd_read(wake_.get(), &count);
-        for (const auto &[signal, handler] : signal_handlers_)
-            if (signals_seen[signal].exchange(false)) schedule(handler.callback);
+        for (const auto &[signal, callback] : signal_handlers_)
+            if (signals_seen[signal].exchange(false)) schedule(callback);
         const std::lock_guard lock(mutex_);
         for (auto &callback : from_threads_) schedule(std::move(callback));
         from_threads_.clear();
@@ -305,18 +259,18 @@ class EventLoop {
         call_exception_handler({"Exception in callback", std::current_exception()});
     }
 
-    /// Sets or (null) removes one side of a descriptor. Returns whether there was one before.
+    /// Sets one side of a descriptor, or removes it (null). Returns whether there was one before.
     bool watch(int descriptor, std::shared_ptr<Callback> Watched::*side,
                std::shared_ptr<Callback> callback) {
+        if (descriptor < 0) throw ValueError("Invalid file descriptor");
         const auto index = std::size_t(descriptor);
-        if (descriptor < 0) throw ValueError("Invalid file descriptor: -1");
         if (index >= watched_.size()) watched_.resize(index + 1);
         Watched next = watched_[index];
         const auto before = next.events();
         const auto old = std::exchange(next.*side, std::move(callback));
         const auto events = next.events();
         const int what = before == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-        if (events != before) control(what, descriptor, events);
+        if (events != before) control(what, descriptor, events); // or a system call is saved
         watched_[index] = std::move(next);
         if (old) old->cancelled = true;
         return old != nullptr;
@@ -324,7 +278,7 @@ class EventLoop {
     void control(int what, int descriptor, std::uint32_t events) {
         epoll_event event = {events, {.fd = descriptor}}; // level-triggered: told while ready
         if (epoll_ctl(epoll_.get(), what, descriptor, &event) != 0 && what != EPOLL_CTL_DEL)
-            zen::fail("epoll_ctl failed"); // one that is closed already is watched no longer
+            zen::fail("epoll_ctl failed"); // one that has been closed is out of epoll already
     }
 
     static inline std::atomic<bool> signals_seen[NSIG];
@@ -335,7 +289,7 @@ class EventLoop {
     Callbacks ready_, turn_; // for the next turn; of this turn
     std::map<TimerKey, std::shared_ptr<Callback>> timers_;
     std::vector<Watched> watched_; // by descriptor
-    std::map<int, SignalHandler> signal_handlers_;
+    std::map<int, std::shared_ptr<Callback>> signal_handlers_;
     std::function<void(const ExceptionContext &)> exception_handler_;
     std::mutex mutex_; // for from_threads_
     Callbacks from_threads_;

@@ -1,6 +1,6 @@
 # The rules of what is tested, graded, measured and looked at, for the Makefile, which includes this
 # file and has the lists of the programs and the flags.
-NAMES := $(ZEN) $(FRAMING)
+NAMES := $(ZEN) $(FRAMING) $(ASYNCIO)
 EXERCISES := $(ZEN) framing
 MEASURED := $(TCP_SERVERS) $(UDP_SERVERS)
 
@@ -9,7 +9,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 .PHONY: demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader \
-        $(NAMES:%=test-%) test-framing $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%) $(NAMES:%=lint-%)
+        $(NAMES:%=test-%) test-framing test-asyncio $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%) $(NAMES:%=lint-%)
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
@@ -128,7 +128,7 @@ test: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/repla
 	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' ZEN_KIT=$(KIT) EXCEPT=$(if $(SAN),'~[grade]') \
 	    sh tests/all.sh $< $(if $(SAN),,$(LAB))
 
-$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
+$(NAMES:%=test-%) test-framing test-asyncio: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
 	ZEN_KIT=$(KIT) $< '[$*]'
 
 faults: $(BUILD)/tests/run $(PROGRAMS)

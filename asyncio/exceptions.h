@@ -1,0 +1,44 @@
+// exceptions.h: the exceptions of Python's asyncio, and what is done with those that nobody catches.
+#pragma once
+
+#include "../program.h"
+
+#include <exception>
+
+namespace asyncio {
+using RuntimeError = std::runtime_error;
+using ValueError = std::invalid_argument;
+struct InvalidStateError : RuntimeError {
+    using RuntimeError::RuntimeError;
+};
+struct TimeoutError : RuntimeError {
+    TimeoutError() : RuntimeError("timed out") {}
+};
+/// Comes out of the await of a task that is cancelled. No std::exception, as it is no Exception in
+/// Python: what handles errors must not swallow it by accident.
+struct CancelledError {};
+/// run() throws it if a signal has stopped the program.
+struct KeyboardInterrupt {};
+
+/// What an exception says of itself.
+inline std::string describe(const std::exception_ptr &exception) try {
+    std::rethrow_exception(exception);
+} catch (const std::exception &error) {
+    return error.what();
+} catch (const CancelledError &) {
+    return "CancelledError";
+} catch (...) {
+    return "unknown exception";
+}
+/// An error that nobody has caught, and what it has ended.
+struct ExceptionContext {
+    std::string message;
+    std::exception_ptr exception = nullptr; ///< may be null
+};
+/// One line on standard error; Python prints a traceback, too.
+inline void default_exception_handler(const ExceptionContext &context) {
+    std::string line = context.message;
+    if (context.exception) line += ": " + describe(context.exception);
+    zen::write_all(STDERR_FILENO, zen::printable(line) + '\n');
+}
+} // namespace asyncio
