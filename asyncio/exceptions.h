@@ -17,6 +17,16 @@ struct TimeoutError : RuntimeError {
 /// Comes out of the await of a task that is cancelled. No std::exception, as it is no Exception in
 /// Python: what handles errors must not swallow it by accident.
 struct CancelledError {};
+/// The one that asyncio throws: always the same, so that it is known without being thrown again.
+inline const std::exception_ptr cancelled_error = std::make_exception_ptr(CancelledError());
+inline bool is_cancelled_error(const std::exception_ptr &exception) try {
+    if (exception != cancelled_error) std::rethrow_exception(exception);
+    return true;
+} catch (const CancelledError &) {
+    return true;
+} catch (...) {
+    return false;
+}
 /// run() throws it if a signal has stopped the program.
 struct KeyboardInterrupt {};
 

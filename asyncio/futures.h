@@ -57,7 +57,7 @@ class FutureBase : public Awaited, public std::enable_shared_from_this<FutureBas
     /// Throws what result() throws, if it is not there.
     void check() {
         if (!done()) throw InvalidStateError("Result is not set.");
-        if (cancelled()) throw CancelledError();
+        if (cancelled()) std::rethrow_exception(cancelled_error);
         retrieved_ = true;
         if (exception_) std::rethrow_exception(exception_);
     }

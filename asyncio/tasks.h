@@ -69,14 +69,14 @@ class TaskBase : public FutureBase, public DoneCallback {
     }
     /// Comes first in a frame that is resumed after suspend(): here it learns that it is cancelled.
     void resumed() {
-        if (std::exchange(throw_, false)) throw CancelledError();
+        if (std::exchange(throw_, false)) std::rethrow_exception(cancelled_error);
     }
 
     std::string name;
     int cancelling = 0; ///< how often cancel() was called, less the calls of uncancel()
 
   protected:
-    virtual void take_result() = 0; ///< Throws what the coroutine has thrown.
+    virtual std::exception_ptr take_result() = 0; ///< or what the coroutine has thrown instead
     virtual void destroy_frames() = 0;
 
   private:
@@ -94,20 +94,12 @@ class TaskBase : public FutureBase, public DoneCallback {
         if (!next_) end();
     }
     void end() {
-        try {
-            if (!started_ || must_cancel_)
-                throw CancelledError(); // before its first, after its last
-            take_result();
-            destroy_frames();
-            set_done();
-        } catch (const CancelledError &) {
-            destroy_frames();
-            FutureBase::cancel();
-        } catch (...) {
-            destroy_frames();
-            set_exception(std::current_exception());
-        }
+        const auto exception = started_ ? take_result() : cancelled_error;
+        destroy_frames(); // before anybody is told
         get_event_loop().tasks.erase(place_);
+        if (exception ? is_cancelled_error(exception) : must_cancel_) FutureBase::cancel();
+        else if (exception) set_exception(exception);
+        else set_done();
     }
     void abandon() override {
         report({"Task was destroyed but it is pending! " + name});
@@ -155,6 +147,7 @@ template <class T> class [[nodiscard]] Coroutine {
         if (const auto frame = std::exchange(frame_, nullptr)) frame.destroy();
     }
     std::coroutine_handle<> frame() const { return frame_; }
+    std::exception_ptr exception() const { return frame_.promise().exception; }
     /// The result of one that has ended, or what it has thrown. Once only, as it is moved.
     T take() const {
         if (frame_.promise().exception) std::rethrow_exception(frame_.promise().exception);
@@ -192,9 +185,10 @@ template <class T> struct TaskState final : WithResult<T, TaskBase> {
     Coroutine<T> coroutine;
     TaskState(Coroutine<T> c, std::string task_name)
         : WithResult<T, TaskBase>(std::move(task_name)), coroutine(std::move(c)) {}
-    void take_result() override {
-        if constexpr (std::is_void_v<T>) coroutine.take();
-        else this->result.emplace(coroutine.take());
+    std::exception_ptr take_result() override {
+        if (coroutine.exception()) return coroutine.exception();
+        if constexpr (!std::is_void_v<T>) this->result.emplace(coroutine.take());
+        return nullptr;
     }
     void destroy_frames() override { coroutine.destroy(); }
 };
@@ -294,7 +288,7 @@ class Waiter : public Awaited {
     }
     void await_resume() const {
         if (task_) task_->resumed();
-        if (cancelled_) throw CancelledError();
+        if (cancelled_) std::rethrow_exception(cancelled_error);
     }
 
   private:
@@ -361,9 +355,9 @@ inline void cancel_all_tasks(EventLoop &loop) {
 /// Runs main to its end in a loop, then cancels all other tasks and waits for them. Returns main's
 /// result or throws its exception. The first SIGINT or SIGTERM cancels main, which may clean up for
 /// 0.75 seconds (zen::stop_on_signals); if main ends by this, KeyboardInterrupt is thrown.
-template <class T> T run(Coroutine<T> main, EventLoop &loop) {
+template <class Awaitable> auto run(Awaitable main, EventLoop &loop) {
     zen::stop_on_signals();
-    const Task<T> task = create_task(std::move(main));
+    const auto task = ensure_future(std::move(main));
     bool interrupted = false;
     loop.on_stop = [&interrupted, task] { interrupted = task.cancel(); };
     const Finally forget([&loop] { loop.on_stop = nullptr; });
@@ -377,13 +371,10 @@ template <class T> T run(Coroutine<T> main, EventLoop &loop) {
     if (interrupted && task.cancelled() && task.uncancel() == 0) throw KeyboardInterrupt();
     return task.take();
 }
-template <class T> T run(Coroutine<T> main) {
+template <class Awaitable> auto run(Awaitable main) {
     if (loop_of_thread && loop_of_thread->is_running())
         throw RuntimeError("asyncio::run() cannot be called from a running event loop");
     EventLoop loop;
     return run(std::move(main), loop);
-}
-template <class F, class T = ResultOf<F>> T run(F function) {
-    return run(call(std::move(function)));
 }
 } // namespace asyncio

@@ -355,7 +355,13 @@ class DatagramTransport final : public BaseTransport {
             const ssize_t size =
                 recvfrom(socket(), buffer, sizeof buffer, 0, from.get(), &from.size);
             if (size < 0 && zen::not_ready()) return;
-            if (size < 0) return error_received("cannot receive");
+            if (size < 0) {
+                watch_reading(false); // whatever it is, it is not told a thousand times a second
+                get_event_loop().call_later(Seconds(0.1), [this, self = shared_from_this()] {
+                    if (!is_closing()) watch_reading(true);
+                });
+                return error_received("cannot receive");
+            }
             const std::string_view data(buffer, std::size_t(size));
             call("datagram_received", [&] { protocol().datagram_received(data, from); });
         }

@@ -78,13 +78,12 @@ template <class R, class Collect> class Gathering final : public WithResult<R, F
         --unfinished_;
         if (!child.cancelled()) child.state()->retrieved();
         if (this->done()) return;
-        if (!return_exceptions_ && child.cancelled())
-            fail(std::make_exception_ptr(CancelledError()));
+        if (!return_exceptions_ && child.cancelled()) fail(cancelled_error);
         else if (!return_exceptions_ && child.exception()) fail(child.exception());
         else if (unfinished_ == 0) finish();
     }
     void finish() {
-        if (cancel_requested_) return fail(std::make_exception_ptr(CancelledError()));
+        if (cancel_requested_) return fail(cancelled_error);
         this->result.emplace(collect_());
         this->set_done();
     }

@@ -30,6 +30,14 @@ $(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/gra
                     | $(BUILD)/tests/failing_malloc.so
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
+# asyncio/ is a library: its tests call it, and are compiled as it is by the programs that use it.
+$(BUILD)/tests/asyncio/%.o: tests/asyncio/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/asyncio/run: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/asyncio/test_*.cpp))
+	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+
 # To be preloaded by programs under test, see tests/support/memory.h.
 $(BUILD)/tests/failing_malloc.so: tests/failing_malloc.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -165,4 +173,4 @@ $(NAMES:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
 	@$(if $(filter $*,$(NEED_EPOLL)),,sh tests/posix.sh $<)
 
--include $(wildcard $(foreach part,. bench grade lab support,$(BUILD)/tests/$(part)/*.d))
+-include $(wildcard $(foreach part,. asyncio bench grade lab support,$(BUILD)/tests/$(part)/*.d))

@@ -1,4 +1,5 @@
-// The servers of one thread that waits for all clients at once: tas, tap, tae, uas, uap, uae.
+// The servers of one thread that waits for all clients at once: tas, tap, tae, uas, uap, uae, and
+// those of asyncio/.
 #include "support/kit.h"
 #include "support/procfs.h"
 
@@ -22,8 +23,9 @@ namespace {
 
 const std::string question(zen[0].first), answer(zen[0].second);
 
-// The last letter of the name tells which system call waits.
+// The last letter of the name tells which system call waits, except in asyncio/: its loop has epoll.
 const std::set<long> &wait_calls(const Program &program) {
+    if (is_of_asyncio(program)) return epoll_calls;
     const char letter = program.name.back();
     return letter == 's' ? select_calls : letter == 'p' ? poll_calls : epoll_calls;
 }
@@ -246,7 +248,7 @@ TEST_OF_EACH(tcp_event_loops, "holds little for clients that were hung up on", "
     check_alive(server);
 }
 
-TEST_OF_EACH(tcp_event_loops, "echoes with -e every byte", "[echo]") {
+TEST_OF_EACH(tcp_echo_servers, "echoes with -e every byte", "[echo]") {
     Server server(program, {"-e"});
     for (const std::size_t size : {std::size_t(1), std::size_t(256), std::size_t(100'000)}) {
         Connection client(server.address());
@@ -264,7 +266,7 @@ TEST_OF_EACH(tcp_event_loops, "echoes with -e every byte", "[echo]") {
     CHECK_PROGRAM(server, server.wait_for("Sent to " + peer + ": \\x00\\n\n"));
 }
 
-TEST_OF_EACH(tcp_event_loops, "echoes with -e to a slow reader, and stops reading meanwhile",
+TEST_OF_EACH(tcp_echo_servers, "echoes with -e to a slow reader, and stops reading meanwhile",
              "[echo]") {
     Server server(program, {"-q", "-e"});
     Connection slow(server.address(), 4096);
