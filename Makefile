@@ -26,7 +26,7 @@
 TCP_SERVERS := zens mzts sszt tas tap tae
 UDP_SERVERS := zus mzus sszu uas uap uae
 FRAMING := abs ads afs abc adc afc
-ASYNCIO_TCP := tacb asynpro
+ASYNCIO_TCP := tacb asynpro tacr tacs
 ASYNCIO_UDP := uacb asyndg
 ASYNCIO_CLIENTS := tacbc uacbc
 

@@ -102,7 +102,7 @@ TEST_OF_EACH(tcp_servers, "closes the connection of a refused client that does n
 }
 
 // Here the server itself has answers left, beside those that its kernel has taken.
-TEST_OF_EACH(tcp_event_loops, "closes the connection of a refused client that reads no answers",
+TEST_OF_EACH(answer_keepers, "closes the connection of a refused client that reads no answers",
              "[hostile][faults][row 44]") {
     Server server(program, {"-q"});
     Live live(server);

@@ -58,6 +58,14 @@ constexpr bool is_tcp_echo_server(const Program &program) {
 constexpr bool is_course_echo_server(const Program &program) {
     return is_tcp_event_loop(program) && is_of_asyncio(program);
 }
+/// Reads on while answers wait that its kernel has not taken; tacs waits until they are sent.
+constexpr bool keeps_answers(const Program &program) {
+    return is_tcp_event_loop(program) && program.name != "tacs";
+}
+/// Has a coroutine for each client, which sends each answer by itself.
+constexpr bool is_straight_line(const Program &program) {
+    return program.name == "tacr" || program.name == "tacs";
+}
 constexpr bool is_udp_event_loop(const Program &program) {
     return is_udp_server(program) && is_event_loop(program);
 }
@@ -80,6 +88,7 @@ inline constexpr auto concurrent_tcp_servers = select<is_concurrent_tcp_server>(
 inline constexpr auto forking_servers = select<is_forking_server>();
 inline constexpr auto event_loops = select<is_event_loop>();
 inline constexpr auto tcp_event_loops = select<is_tcp_event_loop>();
+inline constexpr auto answer_keepers = select<keeps_answers>();
 inline constexpr auto tcp_echo_servers = select<is_tcp_echo_server>();
 inline constexpr auto course_echo_servers = select<is_course_echo_server>();
 inline constexpr auto udp_event_loops = select<is_udp_event_loop>();

@@ -54,6 +54,8 @@ inline constexpr std::array programs = {
     Program{"uae", "[uae]", "uae/uae", Kind::udp_server, "qe"},
     Program{"tacb", "[asyncio][tacb]", "asyncio/tacb", Kind::tcp_server, "qe"},
     Program{"asynpro", "[asyncio][asynpro]", "asyncio/asynpro", Kind::tcp_server, "qe"},
+    Program{"tacr", "[asyncio][tacr]", "asyncio/tacr", Kind::tcp_server, "qte"},
+    Program{"tacs", "[asyncio][tacs]", "asyncio/tacs", Kind::tcp_server, "qte"},
     Program{"uacb", "[asyncio][uacb]", "asyncio/uacb", Kind::udp_server, "qe"},
     Program{"asyndg", "[asyncio][asyndg]", "asyncio/asyndg", Kind::udp_server, "qe"},
     Program{"abs", "[framing][abs]", "framing/abs", Kind::framing_server, "q", "", "8888"},
