@@ -1,11 +1,9 @@
 // tacr: Zen server, TCP, asynchronous with coroutines and streams of asyncio. Each client has a task
-// that reads like a worker of mzts; one thread runs all tasks, and changes between them where
-// co_await stands, and nowhere else.
+// that reads like a worker of mzts; one thread runs them all, and changes only where co_await stands.
 //
 // Run:        ./asyncio/tacr         in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others; with -e (only the first bytes), ./asyncio/tacbc
-// Differs:    from mzts: tasks, no queue, no mutex; -t is for a whole question. From asynpro: what
-//             it waits for is told by the place at which it waits.
+// Differs:    from mzts: tasks, no queue, no mutex; -t is for a whole question.
 // Simplified: answers are logged as sent when they are queued.
 // See also:   mzts (threads), asynpro (a protocol), tacs (sockets in place of streams).
 
@@ -16,7 +14,6 @@
 using namespace std::chrono_literals;
 using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter;
 using Limit = std::optional<asyncio::Seconds>; // how long to wait for a client; none: for ever
-
 constexpr zen::Program program = {"tacr", "Asynchronous TCP server of the Zen protocol (asyncio).",
                                   "eqt:", "./asyncio/tacr -t 10 127.0.0.1 8000"};
 
@@ -31,16 +28,15 @@ Coroutine<void> see_off(StreamReader reader, StreamWriter writer) {
 }
 
 // Ends a conversation before the client does. A close with bytes unread would reset the connection,
-// and the reset could overtake the last answers: so send the end of file, and read on for a second.
-// While the client takes what is left to be sent, it has another second.
+// and the reset could overtake the last answers: so send the end of file, and read on for a second;
+// for another one while the client takes what is left.
 Coroutine<void> hang_up(StreamReader reader, StreamWriter writer) {
     const auto transport = writer.transport();
     writer.write_eof(); // after the answers
     for (std::size_t left = std::string::npos; transport->get_write_buffer_size() < left;) {
         left = transport->get_write_buffer_size();
         try {
-            co_await asyncio::wait_for(see_off(reader, writer), 1s);
-            co_return;
+            co_return co_await asyncio::wait_for(see_off(reader, writer), 1s);
         } catch (const asyncio::TimeoutError &) {
         }
     }
@@ -67,8 +63,7 @@ Coroutine<void> converse(StreamReader reader, StreamWriter writer, std::string p
             co_await asyncio::wait_for(writer.drain(), limit); // while it does not read
         }
     } catch (const asyncio::IncompleteReadError &end) { // the client has no more questions
-        const auto rest = zen::trim(end.partial);
-        if (!rest.empty() && !zen::stopping)
+        if (const auto rest = zen::trim(end.partial); !rest.empty() && !zen::stopping)
             zen::log("End of file in mid-question from ", peer, ": ", rest);
         co_return;
     } catch (const asyncio::LimitOverrunError &) {

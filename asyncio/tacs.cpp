@@ -3,8 +3,8 @@
 //
 // Run:        ./asyncio/tacs         in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others; with -e (only the first bytes), ./asyncio/tacbc
-// Differs:    from tacr: sockets in place of streams, so nothing is read or sent but by its tasks,
-//             which it makes itself. A stop lets the conversations end, for half a second.
+// Differs:    from tacr: sockets in place of streams; it makes the tasks itself. A stop lets the
+//             conversations end, for half a second.
 // Simplified: answers are logged as sent before they are.
 // See also:   mzts (threads), tacr (streams), tacb (callbacks).
 
@@ -15,7 +15,6 @@
 using namespace std::chrono_literals;
 using asyncio::Coroutine;
 using Limit = std::optional<asyncio::Seconds>; // how long to wait for a client; none: for ever
-
 constexpr zen::Program program = {"tacs", "Asynchronous TCP server of the Zen protocol (asyncio).",
                                   "eqt:", "./asyncio/tacs -t 10 127.0.0.1 8000"};
 
@@ -59,10 +58,8 @@ Coroutine<void> converse(int client, std::string peer, Limit limit) {
             if (answer.empty()) co_return co_await hang_up(client);
             co_await asyncio::wait_for(asyncio::sock_sendall(client, answer), limit);
         }
-        if (questions.too_long()) {
-            zen::log("Question too long from ", peer);
-            co_return co_await hang_up(client);
-        }
+        if (questions.too_long()) zen::log("Question too long from ", peer);
+        if (questions.too_long()) co_return co_await hang_up(client);
         co_await asyncio::sleep(0s); // nothing may have had to wait, but others want their turn
     }
     if (!questions.rest().empty())
@@ -82,8 +79,8 @@ Coroutine<void> echo_once(int client, std::string peer, Limit limit) {
 // Serves one client. Whatever goes wrong with it ends here, and the server goes on.
 Coroutine<void> serve_client(zen::Descriptor client, std::string peer, bool echo, Limit limit) {
     zen::log("Connected by ", peer);
-    const int socket = client.get(), on = 1; // an answer does not wait until the one before it is
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // acknowledged
+    const int socket = client.get(), on = 1; // no answer waits until others are acknowledged
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     try {
         if (echo) co_await echo_once(socket, peer, limit);
         else co_await converse(socket, peer, limit);

@@ -10,6 +10,7 @@ namespace asyncio_tests {
 struct Pair {
     zen::Descriptor near{-1}, far{-1};
     Pair() {
+        signal(SIGPIPE, SIG_IGN); // as zen::start does
         int numbers[2];
         REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, numbers) == 0);
         near = zen::Descriptor(numbers[0]);

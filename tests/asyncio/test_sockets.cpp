@@ -162,7 +162,6 @@ TEST_CASE("sock_sendall cancelled removes its writer; to nobody, it is a Connect
         co_await settle();
         CHECK(task.cancelled());
         CHECK_FALSE(has_writer(pair.near.get()));
-        signal(SIGPIPE, SIG_IGN); // as zen::start does
         pair.far = zen::Descriptor(-1);
         const auto to_nobody = create_task(sock_sendall(pair.near.get(), "x"));
         co_await settle();
