@@ -208,7 +208,7 @@ TEST_CASE("79: without descriptors it accepts as soon as one of its clients has 
         co_await settle();
         CHECK(made() == 2);
         CHECK(test_loop().elapsed() == before);
-        CHECK(printed.text() == "Cannot accept: Too many open files\n");
+        CHECK(printed.text().starts_with("Cannot accept: Too many open files\n"));
     });
 }
 
