@@ -30,6 +30,27 @@ inline bool is_cancelled_error(const std::exception_ptr &exception) try {
 /// run() throws it if a signal has stopped the program.
 struct KeyboardInterrupt {};
 
+/// A system call that has failed: "what: why".
+struct OSError : RuntimeError {
+    int number; ///< errno
+    explicit OSError(const std::string &what, int error = errno)
+        : RuntimeError(what + ": " + std::strerror(error)), number(error) {}
+};
+/// The peer has closed, refused or reset the connection.
+struct ConnectionError : OSError {
+    using OSError::OSError;
+};
+struct ConnectionResetError : ConnectionError {
+    using ConnectionError::ConnectionError;
+};
+/// The exception for an error of a system call.
+inline std::exception_ptr os_error(const std::string &what, int error = errno) {
+    if (error == ECONNRESET) return std::make_exception_ptr(ConnectionResetError(what, error));
+    if (error == EPIPE || error == ECONNREFUSED || error == ECONNABORTED)
+        return std::make_exception_ptr(ConnectionError(what, error));
+    return std::make_exception_ptr(OSError(what, error));
+}
+
 /// What an exception says of itself.
 inline std::string describe(const std::exception_ptr &exception) try {
     std::rethrow_exception(exception);

@@ -23,8 +23,9 @@ class EchoClient : public asyncio::Protocol {
     }
     // The echo may come in pieces. It is printed when it is whole, or when no more will come.
     void data_received(std::string_view data) override {
-        if (!printed_) received_ += data;
-        if (received_.size() >= message_.size()) print_received();
+        received_ += data;
+        if (received_.size() == message_.size()) print_received();
+        if (received_.size() > message_.size()) throw std::runtime_error("answer too long");
     }
     void connection_lost(std::exception_ptr error) override {
         if (closed_.done()) return; // nobody waits any more
@@ -53,7 +54,7 @@ asyncio::Coroutine<void> exchange(zen::Options options) {
     if (options.timeout > 0) limit = asyncio::Seconds(options.timeout);
     const asyncio::Future<void> closed;
     asyncio::get_running_loop().set_exception_handler([closed](const auto &context) {
-        if (!closed.done()) closed.set_exception(context.exception); // such as: cannot print
+        if (!closed.done()) closed.set_exception(context.exception); // what a method has thrown
     });
     const auto client = std::make_shared<EchoClient>(options.message, closed);
     const auto factory = [client] { return client; };

@@ -22,28 +22,6 @@
 #include <netinet/tcp.h>
 
 namespace asyncio {
-// ---- Errors
-/// A system call that has failed: "what: why".
-struct OSError : RuntimeError {
-    int number; ///< errno
-    explicit OSError(const std::string &what, int error = errno)
-        : RuntimeError(what + ": " + std::strerror(error)), number(error) {}
-};
-/// The peer has closed, refused or reset the connection.
-struct ConnectionError : OSError {
-    using OSError::OSError;
-};
-struct ConnectionResetError : ConnectionError {
-    using ConnectionError::ConnectionError;
-};
-/// The exception for an error of a system call.
-inline std::exception_ptr os_error(const std::string &what, int error = errno) {
-    if (error == ECONNRESET) return std::make_exception_ptr(ConnectionResetError(what, error));
-    if (error == EPIPE || error == ECONNREFUSED || error == ECONNABORTED)
-        return std::make_exception_ptr(ConnectionError(what, error));
-    return std::make_exception_ptr(OSError(what, error));
-}
-
 // ---- Protocols: to be derived from
 struct BaseProtocol {
     virtual ~BaseProtocol() = default;
@@ -101,17 +79,17 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     }
     /// The address of the "peername" or "sockname", for example 127.0.0.1:65432; or empty.
     std::string get_extra_info(std::string_view what) const {
-        return what == "peername"   ? name_
-               : what == "sockname" ? name_of(socket(), getsockname)
-                                    : "";
+        if (what == "peername") return name_;
+        return what == "sockname" ? name_of(socket(), getsockname) : "";
     }
     int socket() const { return socket_.get(); }
 
     /// For those who make transports: the loop keeps it, and calls connection_made in the next turn.
     void start(Waiter *waiter = nullptr) {
-        EventLoop &loop = get_event_loop();
-        place_ = loop.transports.insert(loop.transports.end(), shared_from_this());
-        loop.schedule(shared_from_this());
+        std::list<std::shared_ptr<Callback>> kept = {shared_from_this()};
+        get_event_loop().schedule(kept.front());
+        place_ = kept.begin(); // where it stays; nothing fails from here on
+        get_event_loop().transports.splice(get_event_loop().transports.end(), kept);
         if (server_) server_->attach();
         waiter_ = waiter;
     }
@@ -130,54 +108,52 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
 
     bool lost() const { return writes_when_lost_ > 0; }
     bool is_open() const { return !closing_ && !paused_reading_; }
-    void watch_reading(bool reading) {
-        if (!reading) get_event_loop().remove_reader(socket());
-        else
-            get_event_loop().add_reader(socket(), [self = shared_from_this()] {
-                if (!self->lost()) self->read_ready();
-            });
+    void watch_reading(bool on) {
+        EventLoop &loop = get_event_loop();
+        if (on) loop.add_reader(socket(), [self = shared_from_this()] { self->read_ready(); });
+        else loop.remove_reader(socket());
     }
-    void watch_writing(bool writing) {
-        if (!writing) get_event_loop().remove_writer(socket());
-        else
-            get_event_loop().add_writer(socket(), [self = shared_from_this()] {
-                if (!self->lost()) self->write_ready();
-            });
+    void watch_writing(bool on) {
+        EventLoop &loop = get_event_loop();
+        if (on) loop.add_writer(socket(), [self = shared_from_this()] { self->write_ready(); });
+        else loop.remove_writer(socket());
     }
-    /// Calls the protocol. What that throws is logged; false then.
-    template <class F> bool call(const char *method, F function) try {
+    /// Calls the protocol. What that throws is told, and the connection is lost.
+    template <class F> void call(const char *method, F function) try { function(); } catch (...) {
+        lose(std::current_exception());
+        tell_failure(method);
+    }
+    /// The same, but the connection goes on.
+    template <class F> void call_and_go_on(const char *method, F function) try {
         function();
-        return true;
     } catch (...) {
+        tell_failure(method);
+    }
+    void tell_failure(const char *method) const {
         const std::string peer = name_.empty() ? "" : " Peer " + name_;
         report({std::string("Fatal error: protocol.") + method + "() call failed." + peer,
                 std::current_exception()});
-        exception_ = std::current_exception();
-        return false;
-    }
-    template <class F> void call_or_lose(const char *method, F function) {
-        if (!call(method, std::move(function))) lose(exception_);
     }
     void maybe_pause() {
         if (paused_writing_ || get_write_buffer_size() <= high_) return;
         paused_writing_ = true;
-        call("pause_writing", [this] { protocol_->pause_writing(); });
+        call_and_go_on("pause_writing", [this] { protocol_->pause_writing(); });
     }
     void maybe_resume() {
         if (!paused_writing_ || get_write_buffer_size() > low_) return;
         paused_writing_ = false;
-        call("resume_writing", [this] { protocol_->resume_writing(); });
+        call_and_go_on("resume_writing", [this] { protocol_->resume_writing(); });
     }
     /// Ends it: connection_lost comes in the next turn, so never from within another call.
     void lose(std::exception_ptr exception) {
         if (lost()) return;
+        get_event_loop().schedule(shared_from_this());
         writes_when_lost_ = 1;
-        exception_ = std::move(exception);
         closing_ = true;
+        exception_ = std::move(exception);
         drop_unsent();
         watch_reading(false);
         watch_writing(false);
-        get_event_loop().schedule(shared_from_this());
     }
     /// Whether it is too late to write. Who goes on all the same hears of it.
     bool too_late() {
@@ -193,12 +169,12 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     /// What the loop calls: first when it begins, then when it has ended.
     void run() override {
         if (std::exchange(begun_, true)) return end();
-        call_or_lose("connection_made", [this] { call_connection_made(); });
-        if (is_open()) call_or_lose("connection_made", [this] { watch_reading(true); });
+        call("connection_made", [this] { call_connection_made(); });
+        if (is_open()) call("connection_made", [this] { watch_reading(true); });
         if (waiter_) waiter_->set_result();
     }
     void end() {
-        call("connection_lost", [this] { protocol_->connection_lost(exception_); });
+        call_and_go_on("connection_lost", [this] { protocol_->connection_lost(exception_); });
         socket_ = zen::Descriptor(-1);
         protocol_ = nullptr;
         get_event_loop().transports.erase(place_);
@@ -282,8 +258,8 @@ class Transport final : public BaseTransport {
         if (size < 0 && zen::not_ready()) return;
         if (size < 0) return lose(os_error("cannot receive"));
         const std::string_view data(buffer, std::size_t(size));
-        if (size > 0) call_or_lose("data_received", [&] { protocol().data_received(data); });
-        else call_or_lose("eof_received", [this] { end_of_file(); });
+        if (size > 0) call("data_received", [&] { protocol().data_received(data); });
+        else call("eof_received", [this] { end_of_file(); });
     }
     void end_of_file() {
         ended_ = true;
@@ -330,7 +306,7 @@ class DatagramTransport final : public BaseTransport {
         if (too_late()) return;
         if (unsent_.empty()) {
             if (send_one(data, to)) return;
-            if (!zen::not_ready()) return error_received("cannot send");
+            if (!zen::not_ready()) return error_received(os_error("cannot send"));
             watch_writing(true);
         }
         unsent_.emplace_back(data, to);
@@ -344,9 +320,8 @@ class DatagramTransport final : public BaseTransport {
     void call_connection_made() override {
         protocol().connection_made(std::static_pointer_cast<DatagramTransport>(shared_from_this()));
     }
-    void error_received(const char *what) {
-        const auto error = os_error(what);
-        call("error_received", [&] { protocol().error_received(error); });
+    void error_received(const std::exception_ptr &error) {
+        call_and_go_on("error_received", [&] { protocol().error_received(error); });
     }
     void read_ready() override {
         char buffer[65'536];                            // larger than any datagram
@@ -355,16 +330,18 @@ class DatagramTransport final : public BaseTransport {
             const ssize_t size =
                 recvfrom(socket(), buffer, sizeof buffer, 0, from.get(), &from.size);
             if (size < 0 && zen::not_ready()) return;
-            if (size < 0) {
-                watch_reading(false); // whatever it is, it is not told a thousand times a second
-                get_event_loop().call_later(Seconds(0.1), [this, self = shared_from_this()] {
-                    if (!is_closing()) watch_reading(true);
-                });
-                return error_received("cannot receive");
-            }
+            if (size < 0) return pause_after(os_error("cannot receive"));
             const std::string_view data(buffer, std::size_t(size));
-            call("datagram_received", [&] { protocol().datagram_received(data, from); });
+            call_and_go_on("datagram_received", [&] { protocol().datagram_received(data, from); });
         }
+    }
+    /// Whatever the error is, it is not told a thousand times in a second.
+    void pause_after(const std::exception_ptr &error) {
+        watch_reading(false);
+        get_event_loop().call_later(Seconds(0.1), [this, self = shared_from_this()] {
+            if (!is_closing()) watch_reading(true);
+        });
+        error_received(error);
     }
     bool send_one(std::string_view data, zen::Address to) const {
         const bool named = to.storage.ss_family != AF_UNSPEC; // or else it goes to the peer
@@ -376,7 +353,7 @@ class DatagramTransport final : public BaseTransport {
             const auto &[data, to] = unsent_.front();
             if (!send_one(data, to)) {
                 if (zen::not_ready()) break;
-                error_received("cannot send");
+                error_received(os_error("cannot send"));
                 if (lost()) return; // which has dropped the list
             }
             unsent_size_ -= data.size() + 8;

@@ -48,7 +48,7 @@ asyncio::Coroutine<void> exchange(zen::Options options) {
     if (options.timeout > 0) limit = asyncio::Seconds(options.timeout);
     const asyncio::Future<void> answered;
     asyncio::get_running_loop().set_exception_handler([answered](const auto &context) {
-        if (!answered.done()) answered.set_exception(context.exception); // such as: cannot print
+        if (!answered.done()) answered.set_exception(context.exception); // what a method has thrown
     });
     const auto factory = [&] { return std::make_shared<EchoClient>(options.message, answered); };
     const asyncio::HostPort none, remote = {options.host, options.port};
