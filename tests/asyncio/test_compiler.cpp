@@ -148,7 +148,7 @@ TEST_CASE("Compiler: what a frame holds is destroyed once, whether it ends, fail
                     co_await forever();
                 });
                 co_await sleep(2s);
-                CHECK(Counted::count == 3); // the third one's: its frame has two, its closure one
+                CHECK(Counted::count == 2); // the third one's closure and local variable
             },
             loop);
         CHECK(Counted::count == 0);
