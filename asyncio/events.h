@@ -218,7 +218,7 @@ class EventLoop {
         turn_.clear();
     }
     int milliseconds_to_sleep() const {
-        if (!ready_.empty() || stopping_) return 0;
+        if (!ready_.empty() || stopping_ || (zen::stopping && on_stop)) return 0;
         if (timers_.empty()) return -1;
         using std::chrono::milliseconds, std::chrono::hours;
         const auto rest = std::chrono::ceil<milliseconds>(timers_.begin()->first.first - time());
