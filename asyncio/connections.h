@@ -161,7 +161,8 @@ inline zen::Descriptor open_listener(const std::string &host, const std::string 
         const int on = 1; // uses the port even where connections of an earlier run are in TIME_WAIT
         if (listener && setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
             bind(listener.get(), info->ai_addr, info->ai_addrlen) == 0 &&
-            listen(listener.get(), backlog) == 0)
+            listen(listener.get(), backlog) == 0 &&
+            fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0) // whoever waits may go meanwhile
             return listener;
         error = zen::telling_error(error, errno);
     }
