@@ -87,8 +87,6 @@ class EventLoop {
         if (!epoll_ || !wake_) zen::fail("cannot make an event loop");
         control(EPOLL_CTL_ADD, wake_.get(), EPOLLIN);
     }
-    EventLoop(const EventLoop &) = delete;
-    EventLoop &operator=(const EventLoop &) = delete;
     /// Ends the tasks that are left while the loop is still there, as they may call it.
     virtual ~EventLoop() {
         while (!signal_handlers_.empty()) remove_signal_handler(signal_handlers_.begin()->first);
@@ -223,7 +221,7 @@ class EventLoop {
         turn_.clear();
     }
     int milliseconds_to_sleep() const {
-        if (!ready_.empty() || stopping_) return 0;
+        if (!ready_.empty() || stopping_ || (zen::stopping && on_stop)) return 0;
         if (timers_.empty()) return -1;
         using std::chrono::milliseconds, std::chrono::hours;
         const auto rest = std::chrono::ceil<milliseconds>(timers_.begin()->first.first - time());

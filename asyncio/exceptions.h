@@ -1,4 +1,4 @@
-// exceptions.h: the exceptions of Python's asyncio, and what is done with those that nobody catches.
+// exceptions.h: the exceptions of Python's asyncio, and what is said of those that nobody catches.
 #pragma once
 
 #include "../program.h"

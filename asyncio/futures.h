@@ -40,7 +40,6 @@ class FutureBase : public Awaited, public std::enable_shared_from_this<FutureBas
   public:
     explicit FutureBase(const char *kind = "Future") : kind_(kind) {}
     FutureBase(const FutureBase &) = delete;
-    FutureBase &operator=(const FutureBase &) = delete;
     virtual ~FutureBase() {
         if (exception_ && !retrieved_)
             report({std::string(kind_) + " exception was never retrieved", exception_});

@@ -1,6 +1,6 @@
-// locks.h: Lock, Event, Condition, Semaphore of Python's asyncio (its module locks). One thread runs
-// all tasks, so they are not for memory, but for what must not be begun by one task while another
-// one is in the middle of it, at a co_await. None of them may be used by other threads.
+// locks.h: Lock, Event, Condition, Semaphore of Python's asyncio (its module locks). One thread
+// runs all tasks, so no memory needs them: they are for what must not be begun by one task while
+// another one is in the middle of it, at a co_await. No other thread may use them.
 //
 // Who has to wait stands in a line. What is given to a task is its own only when the task goes on,
 // which is a turn later; it may have been cancelled meanwhile. So each acquire() that is cancelled
@@ -23,8 +23,6 @@ class Line {
         Line &line;
         Waiter waiter = {};
         explicit Place(Line &l) : line(l) { line.waiters_.push_back(&waiter); }
-        Place(const Place &) = delete;
-        Place &operator=(const Place &) = delete;
         ~Place() { line.waiters_.erase(std::find(line.begin(), line.end(), &waiter)); }
     };
     /// Whether somebody waits, or has been woken and has not gone on yet.
@@ -146,12 +144,14 @@ class Condition {
         } catch (const CancelledError &) {
             cancelled = true;
         }
-        for (bool held = false; !held;) try {
+        for (bool held = false; !held;) {
+            try {
                 co_await state->lock.acquire();
                 held = true;
             } catch (const CancelledError &) {
                 cancelled = true;
             }
+        }
         if (!cancelled) co_return;
         state->line.wake(1); // it may have been notified, too: somebody else is then
         throw CancelledError();
@@ -224,7 +224,6 @@ template <class L> class Held {
   public:
     explicit Held(L lock) : lock_(std::move(lock)) {}
     Held(Held &&other) noexcept : lock_(std::exchange(other.lock_, std::nullopt)) {}
-    Held &operator=(Held &&) = delete;
     ~Held() {
         if (lock_ && lock_->locked()) lock_->release();
     }

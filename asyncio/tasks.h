@@ -2,8 +2,8 @@
 //
 // The variables of a coroutine are in a frame on the heap, not on a thread's stack. A task resumes
 // the frame, which runs until it has to wait. `co_await` has two cases:
-//  - of a coroutine: its frame is noted as the next one, and this one is suspended; the task goes on
-//    with the next one at once, within the same step. When that has ended, the task resumes this
+//  - of a coroutine: its frame is noted as the next one, and this one is suspended; the task goes
+//    on with the next one at once, within the same step. When that has ended, the task resumes this
 //    one, and the result is the value of the co_await. No frame resumes another: no stack grows.
 //  - of a future: if that is done, there is the result. If not, the step is over, and the loop does
 //    other things; the future has the task as a callback: when it is done, the next step begins.
@@ -12,10 +12,10 @@
 // loop when that goes: a frame and the future that it awaits own each other.
 //
 // What differs from Python:
-//  - A co_await stands alone: `co_await f(x);`, `const auto y = co_await f(x);`, `co_return co_await
-//    f(x);`. In conditions and larger expressions, g++ before 13 compiles it wrongly. And it cannot
-//    stand in a catch block. Parameters of coroutines are taken by value, as a reference could
-//    outlive what it refers to.
+//  - A co_await stands alone: `co_await f(x);`, `const auto y = co_await f(x);`, or
+//    `co_return co_await f(x);`. In conditions and larger expressions, g++ before 13 compiles it
+//    wrongly. And it cannot stand in a catch block.
+//  - Parameters of coroutines are taken by value: a reference could outlive what it refers to.
 //  - Tasks are handles, as futures are. AnyTask is one whose type of result is not known.
 #pragma once
 
@@ -57,10 +57,9 @@ class TaskBase : public FutureBase, public DoneCallback {
     void check_pending() const override {
         throw RuntimeError("Task does not support set_result and set_exception");
     }
-    // For what is awaited.
-    /// The task goes on with this frame, in the same step; null: it has ended.
+    /// For what is awaited: the task goes on with this frame, in the same step; null: it has ended.
     void go_on(std::coroutine_handle<> frame) { next_ = frame; }
-    /// The step is over. The next one resumes this frame, after somebody has called wake().
+    /// The same: the step is over. The next one, after wake(), resumes this frame.
     void suspend(std::coroutine_handle<> frame, Awaited *awaited) {
         next_ = frame;
         suspended_ = true;
@@ -115,8 +114,7 @@ class TaskBase : public FutureBase, public DoneCallback {
 // ---- Coroutines
 /// What the compiler calls at the ends of a coroutine.
 struct PromiseBase {
-    std::coroutine_handle<> awaiting =
-        nullptr; // the frame that awaits this one; a task's own: none
+    std::coroutine_handle<> awaiting = nullptr; // who awaits it; of a task's first frame: none
     std::exception_ptr exception = nullptr;
     struct AtEnd {
         bool await_ready() noexcept { return false; }
@@ -269,7 +267,6 @@ class Waiter : public Awaited {
   public:
     Waiter() = default;
     Waiter(const Waiter &) = delete;
-    Waiter &operator=(const Waiter &) = delete;
     bool done() const { return done_; }
     bool cancelled() const { return cancelled_; }
     void set_result() { ///< Does nothing if it is done.
@@ -309,7 +306,6 @@ template <class F> struct Finally {
     F function;
     explicit Finally(F f) : function(std::move(f)) {}
     Finally(const Finally &) = delete;
-    Finally &operator=(const Finally &) = delete;
     ~Finally() { function(); }
 };
 /// Lets others run for so long; with 0, for one turn.

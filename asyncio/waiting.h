@@ -4,7 +4,7 @@
 // What differs from Python:
 //  - gather() gives a tuple, for a vector of tasks a vector; what has no result (void) is a
 //    std::monostate there. gather(return_exceptions, ...) gives Outcomes.
-//  - as_completed() gives a vector of coroutines. wait() takes and gives vectors, in the same order.
+//  - as_completed() gives a vector of coroutines; wait() takes and gives vectors.
 //  - A callback on one of the tasks does not keep alive what waits for them: as nothing here is
 //    collected, the two would own each other for ever.
 #pragma once
@@ -42,8 +42,8 @@ auto transform(const std::vector<F> &futures, Function function) {
 }
 template <class... Fs, class Function>
 auto transform(const std::tuple<Fs...> &futures, Function function) {
-    const auto all = [&](const Fs &...each) { return std::tuple{function(each)...}; };
-    return std::apply(all, futures);
+    using Results = std::tuple<decltype(function(std::declval<const Fs &>()))...>;
+    return std::apply([&](const Fs &...each) { return Results{function(each)...}; }, futures);
 }
 
 /// The future that gather() returns. `collect` makes the results, once all children are done.
@@ -51,17 +51,22 @@ template <class R, class Collect> class Gathering final : public WithResult<R, F
   public:
     Gathering(std::vector<AnyFuture> children, bool exceptions, Collect collect)
         : children_(std::move(children)), return_exceptions_(exceptions), collect_(collect) {}
-    /// Calls child_done() for each child: those that are done at once.
+    /// The others run on after the first exception: nobody needs to be told of theirs.
+    ~Gathering() override {
+        if (!this->done()) return;
+        for (const AnyFuture &child : children_) child.state()->retrieved();
+    }
+    /// Waits for the children. If all are done already, it is done at once.
     void start() {
         const auto self = std::static_pointer_cast<Gathering>(this->shared_from_this());
         unfinished_ = children_.size();
         if (children_.empty()) finish();
         for (const AnyFuture &child : children_) {
+            const auto on_done = [weak = std::weak_ptr(self)](const AnyFuture &done) {
+                if (const auto gathering = weak.lock()) gathering->child_done(done);
+            };
             if (child.done()) child_done(child);
-            else
-                child.add_done_callback([weak = std::weak_ptr(self)](const AnyFuture &done) {
-                    if (const auto gathering = weak.lock()) gathering->child_done(done);
-                });
+            else child.add_done_callback(on_done);
         }
     }
     /// Cancels the children. It is done when they are.
@@ -76,7 +81,7 @@ template <class R, class Collect> class Gathering final : public WithResult<R, F
   private:
     void child_done(const AnyFuture &child) {
         --unfinished_;
-        if (!child.cancelled()) child.state()->retrieved();
+        child.state()->retrieved();
         if (this->done()) return;
         if (!return_exceptions_ && child.cancelled()) fail(cancelled_error);
         else if (!return_exceptions_ && child.exception()) fail(child.exception());
@@ -96,7 +101,7 @@ template <class R, class Collect> class Gathering final : public WithResult<R, F
 template <class Futures, class Function>
 auto gather_futures(Futures futures, bool exceptions, Function result_of) {
     std::vector<AnyFuture> children;
-    transform(futures, [&](const AnyFuture &each) { return children.push_back(each), 0; });
+    transform(futures, [&](const AnyFuture &each) { return &children.emplace_back(each); });
     const auto collect = [=] { return transform(futures, result_of); };
     using Results = decltype(collect());
     const auto gathering = std::make_shared<Gathering<Results, decltype(collect)>>(
@@ -214,7 +219,6 @@ class Timeout {
         timer_ = get_running_loop().call_later(delay, [this] { expired_ = task_.cancel(); });
     }
     Timeout(const Timeout &) = delete;
-    Timeout &operator=(const Timeout &) = delete;
     ~Timeout() { end(); }
     /// For the handler of CancelledError: throws TimeoutError if the timeout alone has caused it,
     /// and the same again if somebody else has called cancel().

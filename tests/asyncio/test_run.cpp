@@ -6,11 +6,16 @@
 using namespace asyncio_tests;
 
 namespace {
-/// zen::stop_on_signals() starts an alarm that would end this process: it is not stopped for good.
+/// Sends a signal to this process, as Ctrl-C does. The alarm of zen::stop_on_signals() is ignored, as
+/// it would end the tests if they take their time.
+void interrupt(int signal) {
+    std::signal(SIGALRM, SIG_IGN);
+    raise(signal);
+}
+/// Afterwards, this process is not being stopped.
 struct StopUndone {
     StopUndone() = default;
     StopUndone(const StopUndone &) = delete;
-    StopUndone &operator=(const StopUndone &) = delete;
     ~StopUndone() {
         const itimerval never = {};
         setitimer(ITIMER_REAL, &never, nullptr);
@@ -137,7 +142,7 @@ TEST_CASE("15: the first SIGINT or SIGTERM cancels main, which may clean up") {
         const StopUndone undone;
         Texts seen;
         const auto body = [&seen, signal]() -> Coroutine<void> {
-            get_running_loop().call_soon([signal] { raise(signal); });
+            get_running_loop().call_soon([signal] { interrupt(signal); });
             try {
                 co_await forever();
             } catch (const CancelledError &) {
@@ -158,7 +163,7 @@ TEST_CASE("15: a signal cancels the other tasks, too, after main has ended") {
             const Finally last([&seen] { seen.push_back("other"); });
             co_await forever();
         });
-        get_running_loop().call_later(1ms, [] { raise(SIGINT); });
+        get_running_loop().call_later(1ms, [] { interrupt(SIGINT); });
         const Finally last([&seen] { seen.push_back("main"); });
         co_await forever();
     };
@@ -169,7 +174,7 @@ TEST_CASE("15: a signal cancels the other tasks, too, after main has ended") {
 TEST_CASE("15: if main catches it and returns, there is a result") {
     const StopUndone undone;
     const auto body = []() -> Coroutine<int> {
-        get_running_loop().call_soon([] { raise(SIGINT); });
+        get_running_loop().call_soon([] { interrupt(SIGINT); });
         try {
             co_await forever();
         } catch (const CancelledError &) {
