@@ -30,7 +30,6 @@ template <class F> bool accept_all(int listener, bool exhausted, F serve) {
         exhausted = !client && zen::exhausted(exhausted); // the client waits in the backlog
         if (!client) break;
         try {
-            fcntl(client.get(), F_SETFL, O_NONBLOCK);
             serve(std::move(client), name_of(peer));
         } catch (...) {
             zen::say("Connection with ", name_of(peer),
@@ -247,6 +246,7 @@ Coroutine<std::pair<std::shared_ptr<T>, P>> begin(std::shared_ptr<T> transport, 
         transport->close();
         throw;
     }
+    transport->check_begun();
     co_return std::pair(transport, protocol);
 }
 template <class F> auto begin_connection(F factory, zen::Descriptor socket) {

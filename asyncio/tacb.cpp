@@ -61,6 +61,7 @@ struct Server {
         paused =
             asyncio::accept_all(listener.get(), paused, [this](zen::Descriptor client, auto name) {
                 const int descriptor = client.get();
+                fcntl(descriptor, F_SETFL, O_NONBLOCK);
                 zen::log("Connected by ", name);
                 clients.emplace(descriptor, Client{std::move(client), {name, echo}});
                 try {
