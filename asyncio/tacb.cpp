@@ -14,7 +14,6 @@
 constexpr zen::Program program = {"tacb", "Asynchronous TCP server of the Zen protocol (asyncio).",
                                   "eq", "./asyncio/tacb -e 127.0.0.1 8000"};
 constexpr std::size_t unsent_limit = 65'536; // bytes; while more wait, a client is not read from
-constexpr asyncio::Seconds second(1);
 
 struct Client {
     zen::Descriptor socket;
@@ -47,7 +46,6 @@ struct Server {
     bool echo, paused = false;
     std::unordered_map<int, Client> clients = {}; // by descriptor
     asyncio::EventLoop loop = {};
-    asyncio::TimerHandle retry = {};
 
     void serve_forever() {
         zen::stop_on_signals();
@@ -58,22 +56,21 @@ struct Server {
     }
 
     void accept_clients() {
-        paused =
-            asyncio::accept_all(listener.get(), paused, [this](zen::Descriptor client, auto name) {
-                const int descriptor = client.get();
-                fcntl(descriptor, F_SETFL, O_NONBLOCK);
-                zen::log("Connected by ", name);
-                clients.emplace(descriptor, Client{std::move(client), {name, echo}});
-                try {
-                    call_when_readable(descriptor);
-                } catch (...) {
-                    clients.erase(descriptor);
-                    throw;
-                }
-            });
-        retry.cancel();
+        const auto add = [this](zen::Descriptor client, const std::string &name) {
+            const int descriptor = client.get();
+            fcntl(descriptor, F_SETFL, O_NONBLOCK);
+            zen::log("Connected by ", name);
+            clients.emplace(descriptor, Client{std::move(client), {name, echo}});
+            try {
+                call_when_readable(descriptor);
+            } catch (...) {
+                clients.erase(descriptor);
+                throw; // accept_all says it
+            }
+        };
+        paused = asyncio::accept_all(listener.get(), paused, add);
         if (!paused) return loop.add_reader(listener.get(), [this] { accept_clients(); });
-        retry = loop.call_later(second, [this] { accept_clients(); });
+        loop.call_later(asyncio::Seconds(0.1), [this] { accept_clients(); });
         loop.remove_reader(listener.get()); // it would wake the loop at once
     }
     void call_when_readable(int descriptor) {
@@ -106,7 +103,8 @@ struct Server {
         if (client.unsent.empty()) shutdown(descriptor, SHUT_WR); // as hang_up in zens
         if (readable && client.timer.callback()) return; // it has sent more: this is ignored
         client.timer.cancel();
-        client.timer = loop.call_later(second, [=, this] { close_client(descriptor); });
+        client.timer =
+            loop.call_later(asyncio::Seconds(1), [=, this] { close_client(descriptor); });
     }
 
     void close_client(int descriptor) {
@@ -115,7 +113,6 @@ struct Server {
         loop.remove_reader(descriptor); // before close: the next client may get its number
         loop.remove_writer(descriptor);
         clients.erase(descriptor);
-        if (paused) accept_clients(); // there is a free descriptor
     }
 };
 
