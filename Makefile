@@ -28,10 +28,9 @@ UDP_SERVERS := zus mzus sszu uas uap uae
 FRAMING := abs ads afs abc adc afc
 ASYNCIO_TCP := tacb asynpro tacr tacs
 ASYNCIO_UDP := uacb asyndg
-ASYNCIO_CLIENTS := tacbc uacbc
+ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc
 
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) zenc zuc
-ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) $(ASYNCIO_CLIENTS)
 FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%) $(ASYNCIO:%=asyncio/%)
 NEED_EPOLL := tae uae $(ASYNCIO)
 
@@ -42,7 +41,6 @@ FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthr
 # The programs stand beside their sources. With SAN, everything is built in a directory of its own.
 BUILD := build$(if $(SAN),/$(SAN))
 KIT := $(if $(SAN),$(BUILD),.)
-
 # Only Linux has epoll. Elsewhere the programs that need it are left out, and make says so.
 SYSTEM := $(shell uname -s)
 LEFT_OUT := $(if $(filter Linux,$(SYSTEM)),,$(foreach name,$(NEED_EPOLL),$(filter %/$(name),$(FILES:%=$(KIT)/%))))
@@ -56,7 +54,6 @@ $(PROGRAMS): $(KIT)/%: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -MMD -MP -MF $(BUILD)/$(@F).d -o $@ $<
 $(LEFT_OUT): ; $(error $(@F) needs epoll of Linux; this is $(SYSTEM): LAB.md tells how to use a container)
-
 # Another compiler or other flags rebuild everything, as this file changes only when they do.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -75,8 +72,7 @@ zenc: ; $(call client,a TCP server,zens/zens)
 zuc: ; $(call client,a UDP server,zus/zus)
 $(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))
 $(filter %c,$(FRAMING)): ; $(call client,its server,framing/$(@:%c=%s))
-$(ASYNCIO_CLIENTS): ; $(call client,its server with -e,asyncio/$(@:%c=%) -e)
-
+tacbc uacbc: ; $(call client,its server (with -e),asyncio/$(@:%c=%))
 help: ; @sed -n "s/^## //p" Makefile
 clean: ; rm -rf build $(FILES)
 

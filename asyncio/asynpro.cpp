@@ -26,7 +26,8 @@ class Client : public asyncio::Protocol {
     }
     void data_received(std::string_view bytes) override {
         const bool refused_before = talk_.refused;
-        transport_->write(talk_.answers_to(bytes)); // what is complete goes out in one send
+        const std::string answers = talk_.answers_to(bytes);
+        if (!answers.empty()) transport_->write(answers); // all that is complete in one send
         if (talk_.too_much()) transport_->close();
         else if (talk_.refused && !refused_before) hang_up();
     }

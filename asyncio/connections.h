@@ -30,7 +30,6 @@ template <class F> bool accept_all(int listener, bool exhausted, F serve) {
         exhausted = !client && zen::exhausted(exhausted); // the client waits in the backlog
         if (!client) break;
         try {
-            fcntl(client.get(), F_SETFL, O_NONBLOCK);
             serve(std::move(client), name_of(peer));
         } catch (...) {
             zen::say("Connection with ", name_of(peer),
@@ -161,7 +160,8 @@ inline zen::Descriptor open_listener(const std::string &host, const std::string 
         const int on = 1; // uses the port even where connections of an earlier run are in TIME_WAIT
         if (listener && setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
             bind(listener.get(), info->ai_addr, info->ai_addrlen) == 0 &&
-            listen(listener.get(), backlog) == 0)
+            listen(listener.get(), backlog) == 0 &&
+            fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0) // whoever waits may go meanwhile
             return listener;
         error = zen::telling_error(error, errno);
     }
@@ -246,6 +246,7 @@ Coroutine<std::pair<std::shared_ptr<T>, P>> begin(std::shared_ptr<T> transport, 
         transport->close();
         throw;
     }
+    transport->check_begun();
     co_return std::pair(transport, protocol);
 }
 template <class F> auto begin_connection(F factory, zen::Descriptor socket) {

@@ -86,6 +86,8 @@ class EventLoop {
     EventLoop() : previous_(std::exchange(loop_of_thread, this)) {
         if (!epoll_ || !wake_) zen::fail("cannot make an event loop");
         control(EPOLL_CTL_ADD, wake_.get(), EPOLLIN);
+        for (Callbacks *list : {&ready_, &turn_})
+            list->reserve(64); // needs no memory when it is short
     }
     /// Ends the tasks that are left while the loop is still there, as they may call it.
     virtual ~EventLoop() {
@@ -107,8 +109,13 @@ class EventLoop {
     void run_forever() {
         check_not_running();
         running_ = true;
-        do run_once();
-        while (!stopping_);
+        try {
+            do run_once();
+            while (!stopping_);
+        } catch (...) {
+            running_ = false;
+            throw;
+        }
         running_ = stopping_ = false;
     }
     void stop() { stopping_ = true; }
@@ -194,7 +201,7 @@ class EventLoop {
         default_exception_handler({"Error in the exception handler", std::current_exception()});
     }
 
-    std::list<std::shared_ptr<Callback>> tasks; ///< those that have not ended: see tasks.h
+    std::list<std::shared_ptr<Callback>> tasks;      ///< those that have not ended: see tasks.h
     std::list<std::shared_ptr<Callback>> transports; ///< those that are open: see transports.h
     std::function<void()> on_stop; ///< Called once when zen::stop_on_signals() has seen a signal.
 
@@ -212,7 +219,10 @@ class EventLoop {
     };
 
     void run_once() {
-        collect_events(milliseconds_to_sleep());
+        try {
+            collect_events(milliseconds_to_sleep());
+        } catch (const std::bad_alloc &) { // epoll tells of these events again
+        }
         if (zen::stopping && on_stop) std::exchange(on_stop, nullptr)();
         for (const Time now = time(); !timers_.empty() && timers_.begin()->first.first <= now;)
             schedule(std::move(timers_.extract(timers_.begin()).mapped()));

@@ -11,7 +11,6 @@
 
 #include <unordered_map>
 
-using namespace std::chrono_literals;
 constexpr zen::Program program = {"tacb", "Asynchronous TCP server of the Zen protocol (asyncio).",
                                   "eq", "./asyncio/tacb -e 127.0.0.1 8000"};
 constexpr std::size_t unsent_limit = 65'536; // bytes; while more wait, a client is not read from
@@ -47,34 +46,32 @@ struct Server {
     bool echo, paused = false;
     std::unordered_map<int, Client> clients = {}; // by descriptor
     asyncio::EventLoop loop = {};
-    asyncio::TimerHandle retry = {};
 
     void serve_forever() {
         zen::stop_on_signals();
         loop.on_stop = [this] { loop.stop(); };
-        fcntl(listener.get(), F_SETFL, O_NONBLOCK);
-        accept_clients();
         zen::say("TCP server started at ", asyncio::name_of(listener.get(), getsockname));
+        accept_clients();
         loop.run_forever();
     }
 
     void accept_clients() {
-        const int number = listener.get();
-        paused = asyncio::accept_all(number, paused, [this](zen::Descriptor client, auto name) {
+        const auto add = [this](zen::Descriptor client, const std::string &name) {
             const int descriptor = client.get();
+            fcntl(descriptor, F_SETFL, O_NONBLOCK);
             zen::log("Connected by ", name);
             clients.emplace(descriptor, Client{std::move(client), {name, echo}});
             try {
                 call_when_readable(descriptor);
             } catch (...) {
                 clients.erase(descriptor);
-                throw;
+                throw; // accept_all says it
             }
-        });
-        retry.cancel();
-        if (!paused) return loop.add_reader(number, [this] { accept_clients(); });
-        retry = loop.call_later(1s, [this] { accept_clients(); });
-        loop.remove_reader(number); // it would wake the loop at once
+        };
+        paused = asyncio::accept_all(listener.get(), paused, add);
+        if (!paused) return loop.add_reader(listener.get(), [this] { accept_clients(); });
+        loop.call_later(asyncio::Seconds(0.1), [this] { accept_clients(); });
+        loop.remove_reader(listener.get()); // it would wake the loop at once
     }
     void call_when_readable(int descriptor) {
         loop.add_reader(descriptor, [=, this] { serve_client(descriptor, true); });
@@ -106,16 +103,16 @@ struct Server {
         if (client.unsent.empty()) shutdown(descriptor, SHUT_WR); // as hang_up in zens
         if (readable && client.timer.callback()) return; // it has sent more: this is ignored
         client.timer.cancel();
-        client.timer = loop.call_later(1s, [=, this] { close_client(descriptor); });
+        client.timer =
+            loop.call_later(asyncio::Seconds(1), [=, this] { close_client(descriptor); });
     }
 
     void close_client(int descriptor) {
-        const auto client = clients.extract(descriptor);
-        zen::log("Connection with ", client.mapped().talk.name, " closed");
+        zen::log("Connection with ", clients.at(descriptor).talk.name, " closed");
+        clients.at(descriptor).timer.cancel();
         loop.remove_reader(descriptor); // before close: the next client may get its number
         loop.remove_writer(descriptor);
-        client.mapped().timer.cancel();
-        if (paused) accept_clients(); // as there is a free descriptor soon
+        clients.erase(descriptor);
     }
 };
 

@@ -355,7 +355,7 @@ template <class Awaitable> auto run(Awaitable main, EventLoop &loop) {
     zen::stop_on_signals();
     const auto task = ensure_future(std::move(main));
     bool interrupted = false;
-    loop.on_stop = [&interrupted, task] { interrupted = task.cancel(); };
+    loop.on_stop = [&interrupted, &task] { interrupted = task.cancel(); };
     const Finally forget([&loop] { loop.on_stop = nullptr; });
     try {
         loop.run_until_done(task);

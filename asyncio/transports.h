@@ -94,6 +94,10 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
         waiter_ = waiter;
     }
     void forget_waiter() { waiter_ = nullptr; }
+    /// For who has waited: throws what connection_made has thrown.
+    void check_begun() const {
+        if (lost() && exception_) std::rethrow_exception(exception_);
+    }
     const BaseServer *server() const { return server_.get(); }
 
   protected:
@@ -130,6 +134,7 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
         tell_failure(method);
     }
     void tell_failure(const char *method) const {
+        if (waiter_) return; // it is thrown where somebody waits for connection_made
         const std::string peer = name_.empty() ? "" : " Peer " + name_;
         report({std::string("Fatal error: protocol.") + method + "() call failed." + peer,
                 std::current_exception()});
@@ -171,7 +176,7 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
         if (std::exchange(begun_, true)) return end();
         call("connection_made", [this] { call_connection_made(); });
         if (is_open()) call("connection_made", [this] { watch_reading(true); });
-        if (waiter_) waiter_->set_result();
+        if (waiter_) std::exchange(waiter_, nullptr)->set_result();
     }
     void end() {
         call_and_go_on("connection_lost", [this] { protocol_->connection_lost(exception_); });

@@ -309,6 +309,27 @@ TEST_CASE("a connection that is refused throws an error that says to whom, and w
     });
 }
 
+TEST_CASE("what connection_made throws is thrown by create_connection, and told nowhere else") {
+    struct Failing : Recorder {
+        void connection_made(std::shared_ptr<Transport>) override { throw RuntimeError("not me"); }
+    };
+    run_in_test_loop([]() -> Coroutine<void> {
+        const auto server = co_await start_server();
+        const std::string name = server->sockname(), port = name.substr(name.find(':') + 1);
+        const auto protocol = std::make_shared<Failing>();
+        const auto fail = [protocol] { return protocol; };
+        std::string text;
+        try {
+            co_await create_connection(fail, "127.0.0.1", port);
+        } catch (const RuntimeError &error) {
+            text = error.what();
+        }
+        CHECK(text == "not me");
+        co_await settle();
+        CHECK(protocol->seen == Texts{"lost: not me"});
+    });
+}
+
 TEST_CASE("pipes: what comes out of one is told, what is written goes in; files are refused") {
     run_in_test_loop([]() -> Coroutine<void> {
         int ends[2];
