@@ -9,7 +9,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 .PHONY: demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader \
-        $(NAMES:%=test-%) test-framing test-asyncio $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%) $(NAMES:%=lint-%)
+        $(NAMES:%=test-%) test-framing test-asyncio test-library $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%) $(NAMES:%=lint-%)
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
@@ -35,8 +35,12 @@ $(BUILD)/tests/asyncio/%.o: tests/asyncio/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/asyncio/run: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/asyncio/test_*.cpp))
+$(BUILD)/tests/asyncio/run: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/asyncio/test_*.cpp) tests/closing_line.cpp)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+
+test-asyncio: test-library
+test-library: $(BUILD)/tests/asyncio/run
+	$<
 
 # To be preloaded by programs under test, see tests/support/memory.h.
 $(BUILD)/tests/failing_malloc.so: tests/failing_malloc.cpp $(BUILD)/flags
