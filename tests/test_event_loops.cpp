@@ -362,8 +362,9 @@ TEST_OF_EACH(answer_keepers, "needs one recv and one send for a question, beside
     CHECK(calls.at("recvfrom") >= questions);
     CHECK(calls.at("recvfrom") <= questions + 10);
     CHECK(calls.at("sendto") <= questions + 5 + (is_straight_line(program) ? 100 : 0));
-    if (calls.count("epoll_ctl")) CHECK(calls.at("epoll_ctl") <= 5);
-    const long waits = is_straight_line(program) ? 2 : 1; // a task goes on in the next turn
+    // A task goes on in the next turn; and what is pipelined is over twice the limit of its reader.
+    const long waits = is_straight_line(program) ? 2 : 1, changes = waits == 2 ? 7 : 5;
+    if (calls.count("epoll_ctl")) CHECK(calls.at("epoll_ctl") <= changes);
     for (const char *wait : {"select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait"})
         if (calls.count(wait)) CHECK(calls.at(wait) <= waits * questions + 15);
 }
