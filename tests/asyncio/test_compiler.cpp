@@ -249,15 +249,18 @@ TEST_CASE("Allocations: a frame for a coroutine, none for what only one frame aw
         CHECK(of_turn == 1); // its frame only
         const long of_waiter = co_await allocations_of(wait);
         CHECK(of_waiter == 2); // its frame and the callback
-        const long of_sleep = co_await allocations_of([] { return sleep(1s); });
+        const auto sleeping = [] { return sleep(1s); };
+        const long of_sleep = co_await allocations_of(sleeping);
         CHECK(of_sleep == 3); // its frame, the callback, the timer
         const Lock lock;
-        const long of_lock = co_await allocations_of([lock] { return lock.acquire(); });
+        const auto acquire = [lock] { return lock.acquire(); };
+        const long of_lock = co_await allocations_of(acquire);
         CHECK(of_lock == 1);
-        const long of_task = co_await allocations_of([nothing]() -> Coroutine<void> {
+        const auto make_task = [nothing]() -> Coroutine<void> {
             const Task<void> task = create_task(nothing());
             co_await task;
-        });
+        };
+        const long of_task = co_await allocations_of(make_task);
         // This frame and the task's; the task, its place in the loop's list, and the list of who
         // awaits it.
         CHECK(of_task == 5);

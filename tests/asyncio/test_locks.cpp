@@ -209,7 +209,8 @@ TEST_CASE("55: notify(n) wakes n, notify_all() all, wait_for() waits for its pre
         co_await settle();
         const auto full = create_task([condition, &seen]() -> Coroutine<void> {
             const auto held = co_await with(condition);
-            co_await condition.wait_for([&seen] { return seen.size() == 5; });
+            const auto all_have_seen_it = [&seen] { return seen.size() == 5; };
+            co_await condition.wait_for(all_have_seen_it);
             seen.push_back("full");
         });
         co_await settle();

@@ -39,7 +39,8 @@ TEST_CASE("37: wait_for gives the result if it comes in time, and leaves no time
         CHECK(of_coroutine == 5);
         const int of_task = co_await wait_for(create_task(later(1s, 6)), 2s);
         CHECK(of_task == 6);
-        const int of_lambda = co_await wait_for([] { return later(1s, 7); }, 2s);
+        const auto lambda = [] { return later(1s, 7); };
+        const int of_lambda = co_await wait_for(lambda, 2s);
         CHECK(of_lambda == 7);
         const int without_limit = co_await wait_for(later(1s, 8), std::nullopt);
         CHECK(without_limit == 8);
