@@ -87,7 +87,7 @@ class EventLoop {
         if (!epoll_ || !wake_) zen::fail("cannot make an event loop");
         control(EPOLL_CTL_ADD, wake_.get(), EPOLLIN);
         for (Callbacks *list : {&ready_, &turn_})
-            list->reserve(64); // needs no memory when it is short
+            list->reserve(1024); // needs no memory when it is short
     }
     /// Ends the tasks that are left while the loop is still there, as they may call it.
     virtual ~EventLoop() {
@@ -264,7 +264,11 @@ class EventLoop {
     void run(Callback &callback) try {
         if (!callback.cancelled) callback.run();
     } catch (...) {
-        call_exception_handler({"Exception in callback", std::current_exception()});
+        tell(std::current_exception());
+    }
+    void tell(const std::exception_ptr &exception) noexcept try {
+        call_exception_handler({"Exception in callback", exception});
+    } catch (const std::bad_alloc &) { // no memory for the words
     }
 
     /// Sets one side of a descriptor, or removes it (null). Returns whether there was one before.

@@ -66,10 +66,11 @@ struct ExceptionContext {
     std::string message;
     std::exception_ptr exception = nullptr; ///< may be null
 };
-/// One line on standard error; Python prints a traceback, too.
-inline void default_exception_handler(const ExceptionContext &context) {
+/// One line on standard error; Python prints a traceback, too. Without memory it is left out.
+inline void default_exception_handler(const ExceptionContext &context) try {
     std::string line = context.message;
     if (context.exception) line += ": " + describe(context.exception);
     zen::write_all(STDERR_FILENO, zen::printable(line) + '\n');
+} catch (const std::bad_alloc &) {
 }
 } // namespace asyncio

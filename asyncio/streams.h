@@ -71,7 +71,7 @@ class StreamProtocol : public Protocol, public std::enable_shared_from_this<Stre
 class StreamWriter {
   public:
     StreamWriter(std::shared_ptr<Transport> transport, std::shared_ptr<StreamProtocol> protocol)
-        : transport_(transport.get(), [transport](Transport *) { transport->close(); }),
+        : transport_(transport.get(), [transport](Transport *) noexcept { end(*transport); }),
           protocol_(std::move(protocol)) {}
     std::shared_ptr<Transport> transport() const { return transport_; }
     void write(std::string_view data) const { transport_->write(data); }
@@ -87,7 +87,11 @@ class StreamWriter {
     Coroutine<void> wait_closed() const { return StreamProtocol::wait_closed(protocol_); }
 
   private:
-    std::shared_ptr<Transport> transport_; // closes it when the last copy goes
+    static void end(Transport &transport) try {
+        transport.close();
+    } catch (const std::bad_alloc &) { // nobody is there to be told
+    }
+    std::shared_ptr<Transport> transport_; // ends it when the last copy goes
     std::shared_ptr<StreamProtocol> protocol_;
 };
 

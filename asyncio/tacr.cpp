@@ -105,8 +105,9 @@ Coroutine<void> serve_forever(zen::Options options) {
     };
     const std::size_t longest = zen::max_message - 1; // bytes before the question mark
     const auto server = co_await asyncio::start_server(serve, options.host, options.port, longest);
+    auto serving = server->serve_forever();
     zen::say("TCP server started at ", server->sockname());
-    co_await server->serve_forever();
+    co_await serving;
 }
 
 int main(int argc, char *argv[]) {

@@ -114,9 +114,10 @@ Coroutine<void> serve_forever(zen::Options options) {
     const Limit limit = options.timeout > 0 ? Limit(options.timeout) : std::nullopt;
     zen::Descriptor listener = asyncio::open_listener(options.host, options.port);
     fcntl(listener.get(), F_SETFL, O_NONBLOCK);
+    auto accepting = accept_clients(listener.get(), options.echo, limit); // begins below
     zen::say("TCP server started at ", asyncio::name_of(listener.get(), getsockname));
     try {
-        co_await accept_clients(listener.get(), options.echo, limit);
+        co_await accepting;
     } catch (const asyncio::CancelledError &) { // a signal has come; here no co_await can stand
     }
     listener = zen::Descriptor(-1);
