@@ -19,7 +19,6 @@ class EchoClient : public asyncio::Protocol {
 
     void connection_made(std::shared_ptr<asyncio::Transport> transport) override {
         transport->write(message_);
-        zen::print("Sent: ", message_);
     }
     // The echo may come in pieces. It is printed when it is whole, or when no more will come.
     void data_received(std::string_view data) override {
@@ -64,6 +63,7 @@ asyncio::Coroutine<void> exchange(zen::Options options) {
     } catch (const asyncio::TimeoutError &) {
         zen::fail("cannot connect to " + name, ETIMEDOUT);
     }
+    zen::print("Sent: ", options.message);
     const auto missing = [&] {
         return (client->has_printed() ? "connection not closed by " : "no answer from ") + name;
     };
