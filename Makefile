@@ -5,6 +5,7 @@
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens), or of framing
+## make test-asyncio run the tests of the headers in asyncio/
 ## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only;
 ##                   NEWCOMER=1: one after the other, in one copy in which nothing is built yet)
 ## make faults       run the tests of what every program survives (as root they are more)

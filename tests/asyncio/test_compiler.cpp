@@ -229,7 +229,8 @@ TEST_CASE("10,000 tasks take a lock and hand items through a queue") {
     REQUIRE(sum == 5'000L * 4'999 / 2);
 }
 
-TEST_CASE("Allocations: a frame for a coroutine, none for what only one frame awaits") {
+// clang saves some of these frames; nothing relies on it.
+TEST_CASE("Allocations: a frame for a coroutine at most, none for what only one frame awaits") {
     run_in_test_loop([]() -> Coroutine<void> {
         const auto nothing = []() -> Coroutine<void> { co_return; };
         const auto turn = []() -> Coroutine<void> {
@@ -244,18 +245,18 @@ TEST_CASE("Allocations: a frame for a coroutine, none for what only one frame aw
         co_await turn(); // the lists of the loop have their size now
         co_await turn();
         const long frame = co_await allocations_of(nothing);
-        CHECK(frame == 1);
+        CHECK(frame <= 1);
         const long of_turn = co_await allocations_of(turn);
-        CHECK(of_turn == 1); // its frame only
+        CHECK(of_turn <= 1); // its frame only
         const long of_waiter = co_await allocations_of(wait);
-        CHECK(of_waiter == 2); // its frame and the callback
+        CHECK(of_waiter <= 2); // its frame and the callback
         const auto sleeping = [] { return sleep(1s); };
         const long of_sleep = co_await allocations_of(sleeping);
-        CHECK(of_sleep == 3); // its frame, the callback, the timer
+        CHECK(of_sleep <= 3); // its frame, the callback, the timer
         const Lock lock;
         const auto acquire = [lock] { return lock.acquire(); };
         const long of_lock = co_await allocations_of(acquire);
-        CHECK(of_lock == 1);
+        CHECK(of_lock <= 1);
         const auto make_task = [nothing]() -> Coroutine<void> {
             const Task<void> task = create_task(nothing());
             co_await task;
@@ -263,6 +264,6 @@ TEST_CASE("Allocations: a frame for a coroutine, none for what only one frame aw
         const long of_task = co_await allocations_of(make_task);
         // This frame and the task's; the task, its place in the loop's list, and the list of who
         // awaits it.
-        CHECK(of_task == 5);
+        CHECK(of_task <= 5);
     });
 }

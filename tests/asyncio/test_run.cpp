@@ -6,7 +6,7 @@
 using namespace asyncio_tests;
 
 namespace {
-/// Sends a signal to this process, as Ctrl-C does. The alarm of zen::stop_on_signals() is ignored, as
+/// Sends a signal to this process, as Ctrl-C does. The alarm of zen::stop_on_signals() is ignored:
 /// it would end the tests if they take their time.
 void interrupt(int signal) {
     std::signal(SIGALRM, SIG_IGN);
