@@ -125,10 +125,11 @@ class ServedStream final : public StreamProtocol {
     void connection_made(std::shared_ptr<Transport> transport) override {
         StreamProtocol::connection_made(transport);
         const StreamWriter writer(transport, shared_from_this());
-        const auto task = create_task([serve = client_connected_, in = reader, out = writer] {
-            return (*serve)(in, out); // the task keeps them until it has ended
+        const auto task = create_task((*client_connected_)(reader, writer));
+        // A lambda's captures are not in its frame: so they are kept until the task has ended.
+        task.add_done_callback([transport, kept = client_connected_](const AnyFuture &done) {
+            ended(*transport, done);
         });
-        task.add_done_callback([transport](const AnyFuture &done) { ended(*transport, done); });
     }
 
   private:
