@@ -2,8 +2,8 @@
 // selector_events): accept, recv, send and connect, as coroutines.
 //
 // Each one does what its name says at once, if it can: then nobody else runs meanwhile. If it would
-// have to wait, it asks the loop to be called when the socket is ready, waits, and tries again. That
-// costs two system calls more each time (epoll_ctl), which a transport does not need: it is called
+// have to wait, it asks the loop to be called when the socket is ready, waits, and tries again.
+// That costs two system calls more each time (epoll_ctl). A transport does without: it is called
 // whenever something comes, and puts it aside. Here, what is not received yet stays in the kernel.
 //
 // What differs from Python:

@@ -5,8 +5,8 @@
 // Behind a reader and a writer is such a protocol, which feeds the reader:
 //     socket -> transport -> StreamProtocol -> buffer -> co_await reader.readuntil("?")
 //     socket <- transport <- writer.write(answer), and then co_await writer.drain()
-// write() never waits. drain() does when over 64 KiB are left to be sent, until these are 16 KiB: so
-// who does not read is not written to without end. What forgets drain() keeps all in memory.
+// write() never waits. drain() does when over 64 KiB are left to be sent, until these are 16 KiB:
+// so who does not read is not written to without end. What forgets drain() keeps all in memory.
 //
 // What differs from Python:
 //  - A writer is a handle: a copy is the same one. When the last copy goes, the connection is

@@ -1,5 +1,5 @@
-// tacr: Zen server, TCP, asynchronous with coroutines and streams of asyncio. Each client has a task
-// that reads like a worker of mzts; one thread runs them all, and changes only where co_await stands.
+// tacr: Zen server, TCP, asynchronous with coroutines and streams of asyncio. A client has a task
+// that reads like a worker of mzts; one thread runs all, and changes only where co_await stands.
 //
 // Run:        ./asyncio/tacr         in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others; with -e (only the first bytes), ./asyncio/tacbc

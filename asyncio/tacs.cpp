@@ -1,5 +1,5 @@
-// tacs: Zen server, TCP, asynchronous with coroutines and the sock_ calls of asyncio. As in mzts, who
-// serves a client calls recv and send; where those would wait, the task waits, and not the thread.
+// tacs: Zen server, TCP, asynchronous with coroutines and the sock_ calls of asyncio. As in mzts,
+// who serves a client calls recv and send; where those wait, the task waits, and not the thread.
 //
 // Run:        ./asyncio/tacs         in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             ./zenc/zenc            in others; with -e (only the first bytes), ./asyncio/tacbc
