@@ -4,18 +4,17 @@
 ## make framing      build the six programs of framing/; make asyncio those of asyncio/
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
-## make test-NAME    run the tests of one program (make test-zens), or of framing
-## make test-asyncio run the tests of the headers in asyncio/
+## make test-NAME    run the tests of one program (make test-zens), or of framing or asyncio
 ## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only;
 ##                   NEWCOMER=1: one after the other, in one copy in which nothing is built yet)
 ## make faults       run the tests of what every program survives (as root they are more)
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
 ##                   a mix of polite and hostile clients for so many seconds (60), by that seed
-## make grade        grade these programs, as an instructor would; or make grade-NAME (make grade-tas)
-## make grade FROM=DIR        grade a submission: a directory with tas/tas.cpp and so on
-## make grade-class FROM=DIR  grade each subdirectory of DIR; results in build/grades/
-## make gradescope   write the files of a Gradescope autograder into build/gradescope/
+## make grade        grade these programs, or with FROM=DIR a submission; or make grade-NAME (grade-tas)
+## make grade-class FROM=DIR  grade the students in DIR (tests/README.md: in ten steps); build/grades/
+##                   ROSTER=FILE COLUMN=NAME STUDENT=NAME AT_ONCE=N NOBODY=1, and as for gradescope:
+## make gradescope EXERCISES="zens:2 tas" SCALE=100  write an autograder into build/gradescope/
 ## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
 ## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
 ## make lint         find mistakes (clang-tidy, cppcheck, -fanalyzer) and calls not in POSIX; or make lint-zens

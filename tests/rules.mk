@@ -1,7 +1,7 @@
 # The rules of what is tested, graded, measured and looked at, for the Makefile, which includes this
 # file and has the lists of the programs and the flags.
 NAMES := $(ZEN) $(FRAMING) $(ASYNCIO)
-EXERCISES := $(ZEN) framing
+GRADED := $(ZEN) framing asyncio
 MEASURED := $(TCP_SERVERS) $(UDP_SERVERS)
 
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
@@ -9,7 +9,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 .PHONY: demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader \
-        $(NAMES:%=test-%) test-framing test-asyncio test-library $(MEASURED:%=bench-%) $(EXERCISES:%=grade-%) $(NAMES:%=lint-%)
+        $(NAMES:%=test-%) test-framing test-asyncio test-library $(MEASURED:%=bench-%) $(GRADED:%=grade-%) $(NAMES:%=lint-%)
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
@@ -26,7 +26,7 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,edits plan results tables) \
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,download edits page pairs plan results tables) \
                     | $(BUILD)/tests/failing_malloc.so
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
@@ -88,11 +88,14 @@ $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
 
 # ---- The grader: tests/grade/grader.h. `checks` has the checks, `grade` builds, runs and counts.
 GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,json process procfs programs servers sockets text)
-GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade grader selection submission exercise jobs outcome \
-             plan place results sandbox tables)
+GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade class options grader selection submission download \
+             exercise jobs outcome page pairs plan place results sandbox tables)
 CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
           $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
+
+# The checks are tests as well: of the kit's own programs.
+$(BUILD)/tests/run: $(filter-out %/check_process.o,$(CHECKS))
 
 $(BUILD)/tests/grade/run/grade: $(GRADE) $(GRADE_SUPPORT)
 	@mkdir -p $(@D)
@@ -104,28 +107,32 @@ $(BUILD)/tests/grade/run/checks: $(CHECKS) $(SUPPORT)
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 	@chmod 0111 $@
 
-$(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o,$(GRADE)) $(patsubst %,$(BUILD)/tests/grade/%.o,edits grader_test) $(GRADE_SUPPORT)
+$(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o %/class.o %/options.o,$(GRADE)) $(patsubst %,$(BUILD)/tests/grade/%.o,edits grader_test) $(GRADE_SUPPORT)
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -o $@ $^
 
+# EXERCISES="zens:2 tas:3" grades these, with weights; SCALE=100: they are worth so much together.
 FROM ?= .
+CHOICE = $(if $(SCALE),-P $(SCALE)) $(EXERCISES)
 GRADE_COMMAND = $< $(if $(SAN),-m SAN=$(SAN)) $(if $(filter-out g++ c++,$(CXX)),-m CXX=$(CXX)) $(GRADEFLAGS)
 grade: $(GRADER)
-	@$(GRADE_COMMAND) -f '$(FROM)' -o $(BUILD)/grade
+	@$(GRADE_COMMAND) -f '$(FROM)' -o $(BUILD)/grade $(CHOICE)
 
-$(EXERCISES:%=grade-%): grade-%: $(GRADER)
+$(GRADED:%=grade-%): grade-%: $(GRADER)
 	@$(GRADE_COMMAND) -f '$(FROM)' $*
 
 grade-class: $(GRADER)
-	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades $(if $(STUDENT),-s '$(STUDENT)')
+	@$(GRADE_COMMAND) -c '$(FROM)' -o $(BUILD)/grades $(if $(STUDENT),-s '$(STUDENT)') $(if $(AT_ONCE),-p '$(AT_ONCE)') \
+	    $(if $(ROSTER),-R '$(ROSTER)') $(if $(COLUMN),-N '$(COLUMN)') $(if $(NOBODY),-n) $(CHOICE)
 
 # What Gradescope takes as an autograder, when these files are zipped: the kit, and two scripts.
 AUTOGRADER := $(BUILD)/gradescope
 gradescope:
-	@rm -rf $(AUTOGRADER) && mkdir -p $(AUTOGRADER)/kit/framing
+	@rm -rf $(AUTOGRADER) && mkdir -p $(AUTOGRADER)/kit/framing $(AUTOGRADER)/kit/asyncio
 	@cp tests/grade/gradescope/* $(AUTOGRADER)
-	@cp Makefile $(wildcard *.h) $(AUTOGRADER)/kit && cp framing/frames.h $(AUTOGRADER)/kit/framing
+	@cp Makefile $(wildcard *.h) $(AUTOGRADER)/kit && cp framing/frames.h $(AUTOGRADER)/kit/framing && cp asyncio/*.h $(AUTOGRADER)/kit/asyncio
 	@mkdir $(AUTOGRADER)/kit/tests && cp -R tests/rules.mk tests/catch.h tests/support tests/grade $(AUTOGRADER)/kit/tests
+	@echo "$(CHOICE)" > $(AUTOGRADER)/options
 	@echo "Zip the files in $(AUTOGRADER):  cd $(AUTOGRADER) && zip -qr ../autograder.zip ."
 
 grader: $(GRADER)

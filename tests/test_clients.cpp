@@ -65,30 +65,6 @@ TEST_CASE("zenc: asks one question after the other, and closes", "[zenc][convers
     check_succeeds(client, three_lines);
 }
 
-TEST_CASE("zenc: takes answers however they are cut", "[zenc][stream][faults][row 38]") {
-    Listener listener;
-    for (const bool at_once : {false, true}) {
-        Client client(zenc, listener.local());
-        Connection server = listener.accept();
-        if (at_once) CHECK_PROGRAM(client, server.send(three_answers));
-        for (const auto &[asked, answered] : zen) {
-            server.receive(asked.size());
-            if (!at_once) CHECK_PROGRAM(client, server.dribble(answered));
-        }
-        check_succeeds(client, three_lines);
-    }
-}
-
-TEST_CASE("zenc: shows escaped what the server sends", "[zenc][hostile]") {
-    Listener listener;
-    Client client(zenc, listener.local());
-    Connection server = listener.accept();
-    CHECK_PROGRAM(client, server.send("\x1b[2J\nReceived: Ugly.Implicit.Complex."));
-    server.receive_all();
-    CHECK_PROGRAM(client, client.wait_for("Received: \\x1b[2J\\nReceived: Ugly.\n"));
-    CHECK_PROGRAM(client, client.wait_exit().has_value());
-}
-
 TEST_OF_EACH(tcp_clients, "says that there is no server", "[errors][faults][row 39]") {
     Listener listener;
     const Endpoint closed = listener.local();
@@ -122,7 +98,7 @@ TEST_OF_EACH(tcp_clients, "says that the server reset the connection", "[errors]
     check_fails(client, no(program, answer(program), listener) + "Connection reset by peer");
 }
 
-TEST_OF_EACH(tcp_clients, "gives up on a silent server", "[time limit][faults][row 39]") {
+TEST_OF_EACH(tcp_clients, "says that the server is silent", "[time limit][faults][row 39]") {
     Listener listener;
     const std::string line = no(program, answer(program), listener) + "Connection timed out";
     {
@@ -190,12 +166,6 @@ TEST_CASE("zenc: refuses an answer of over 1024 bytes", "[zenc][hostile][faults]
     check_fails(client, "zenc: answer too long from " + listener.local().name());
 }
 
-TEST_CASE("zenc: tries each address of a host", "[zenc][addresses]") {
-    Server server(named("zens")); // on 127.0.0.1 only; localhost may be ::1 as well
-    Client client(zenc, server.address(), {}, "localhost");
-    check_succeeds(client, three_lines);
-}
-
 TEST_OF_EACH(tcp_clients, "goes on where it was stopped", "[signals][faults][row 29]") {
     Listener listener;
     Client client(program, listener.local());
@@ -204,33 +174,10 @@ TEST_OF_EACH(tcp_clients, "goes on where it was stopped", "[signals][faults][row
     server.receive(asked.size());
     stop_and_continue(client.pid());
     CHECK_PROGRAM(client, server.send(program.name == "zenc" ? three_answers : answered));
-    const auto status = client.wait_exit();
-    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    check_exit(client, 0);
 }
 
 // ---- zuc
-
-TEST_CASE("zuc: asks one question after the other", "[zuc][conversation]") {
-    Datagrams server;
-    Client client(zuc, server.local());
-    for (const auto &[asked, answered] : zen) {
-        const auto datagram = receive_question(server, client, asked);
-        server.send_to(datagram.sender, answered);
-    }
-    check_succeeds(client, three_lines);
-}
-
-TEST_CASE("zuc: asks again when a question or an answer is lost", "[zuc][loss][faults][row 40]") {
-    Datagrams server;
-    Client client(zuc, server.local());
-    receive_question(server, client, question);
-    receive_question(server, client, question);
-    for (const auto &[asked, answered] : zen) {
-        const auto datagram = receive_question(server, client, asked);
-        server.send_to(datagram.sender, answered);
-    }
-    check_succeeds(client, three_lines);
-}
 
 TEST_CASE("zuc: takes no late or repeated answer for the answer to another question",
           "[zuc][loss][faults][row 42]") {
@@ -265,18 +212,6 @@ TEST_CASE("zuc: takes no repeated answer for another one, whatever it says",
     CHECK_PROGRAM(client, client.wait_exit().has_value());
 }
 
-TEST_CASE("zuc: takes answers only from the address it asked", "[zuc][hostile][faults][row 41]") {
-    Datagrams server, stranger, other_host("127.0.0.2");
-    Client client(zuc, server.local());
-    for (const auto &[asked, answered] : zen) {
-        const auto datagram = receive_question(server, client, asked);
-        stranger.send_to(datagram.sender, "Wrong.");
-        other_host.send_to(datagram.sender, "Wrong.");
-        server.send_to(datagram.sender, answered);
-    }
-    check_succeeds(client, three_lines);
-}
-
 TEST_CASE("zuc: refuses an answer of over 1024 bytes", "[zuc][hostile][faults][row 53]") {
     for (const std::string &sent : {std::string(1025, 'x'), "Ugly." + std::string(3029, ' ')}) {
         Datagrams server;
@@ -295,10 +230,4 @@ TEST_CASE("zuc: gives up on a silent server, and on none", "[zuc][time limit][fa
     server.close();
     Client none(zuc, Endpoint::parse(name), {"-t", "1"});
     check_fails(none, "zuc: no answer from " + name + ": Connection refused");
-}
-
-TEST_CASE("zuc: tries each address of a host", "[zuc][addresses]") {
-    Server server(named("zus")); // on 127.0.0.1 only; localhost may be ::1 as well
-    Client client(zuc, server.address(), {}, "localhost");
-    check_succeeds(client, three_lines);
 }

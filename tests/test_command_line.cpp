@@ -11,8 +11,7 @@ namespace {
 void check_usage_error(const Program &program, std::initializer_list<std::string> arguments,
                        const std::string &wrong) {
     Process process(command(program, arguments));
-    const auto status = process.wait_exit();
-    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 2);
+    check_exit(process, 2);
     CHECK_PROGRAM(process, process.standard_output().empty());
     const std::string error = process.standard_error(), name = program.file();
     const std::string first = name + ": " + wrong + "\n", second = "usage: " + name + " [-h]";
@@ -25,8 +24,7 @@ void check_usage_error(const Program &program, std::initializer_list<std::string
 
 TEST_OF_EACH(programs, "explains itself with -h", "[command line]") {
     Process process(command(program, {"-h"}));
-    const auto status = process.wait_exit();
-    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    check_exit(process, 0);
     CHECK_PROGRAM(process, process.standard_error().empty());
     const std::string help = process.standard_output(), name = program.file();
     CHECK_PROGRAM(process, help.rfind("usage: " + name + " [-h]", 0) == 0);
@@ -52,6 +50,10 @@ TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2",
     if (!is_server(program))
         check_usage_error(program, {"127.0.0.1", "0"},
                           "PORT must be a number from 1 to 65535, not '0'");
+    if (program.has('w'))
+        for (const std::string workers : {"0", "1025", "-1", "x", ""})
+            check_usage_error(program, {"-w", workers},
+                              "-w must be a number from 1 to 1024, not '" + workers + "'");
     if (!program.has('t')) return;
     check_usage_error(program, {"-t"}, "no value for option -t");
     for (const std::string seconds : {"-1", "-0", "1.5", "x", "", "86401"})
@@ -62,8 +64,7 @@ TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2",
 TEST_OF_EACH(programs, "says that a host cannot be resolved", "[command line][faults][row 33]") {
     const std::string host(70, 'x'); // longer than a name may be: no resolver is asked
     Process process(command(program, {host, "8000"}));
-    const auto status = process.wait_exit();
-    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    check_exit(process, 1);
     const std::string error = process.standard_error(),
                       start = program.file() + ": cannot resolve " + host + ": ";
     CHECK_PROGRAM(process, error.rfind(start, 0) == 0);

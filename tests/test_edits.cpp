@@ -18,7 +18,7 @@ const std::string header = "Mistake: It is late.\nLoses: zus: is early\nIn: zus/
 
 // `program` after the edits of a file of tests/wrong whose header is `header`.
 std::string made(const std::string &program, const std::string &edits) {
-    return edited(program, read_wrong_program(header + edits).edits);
+    return edited(program, read_changed_program(header + edits).edits);
 }
 
 std::string contents(const fs::path &path) {
@@ -58,20 +58,20 @@ TEST_CASE("edits: no comment begins in a literal, and none is missed after one",
 // ---- Reading
 
 TEST_CASE("edits: a file tells the mistake, the checks, the program and the edits", "[edits]") {
-    const WrongProgram program = read_wrong_program("Mistake: It is late.\n"
-                                                    "Loses: zus: is early\n"
-                                                    "Loses: zus: is there\n"
-                                                    "In: zus/zus.cpp\n"
-                                                    "\n"
-                                                    "@@ -3,4 +3,4 @@ void serve()\n"
-                                                    "     kept(); // as it is\n"
-                                                    "-    removed();  \n"
-                                                    "+    put(\"in\"); // so\n"
-                                                    "+\n"
-                                                    "\n"
-                                                    " // no code\n"
-                                                    "@@\n"
-                                                    "-last();");
+    const ChangedProgram program = read_changed_program("Mistake: It is late.\n"
+                                                        "Loses: zus: is early\n"
+                                                        "Loses: zus: is there\n"
+                                                        "In: zus/zus.cpp\n"
+                                                        "\n"
+                                                        "@@ -3,4 +3,4 @@ void serve()\n"
+                                                        "     kept(); // as it is\n"
+                                                        "-    removed();  \n"
+                                                        "+    put(\"in\"); // so\n"
+                                                        "+\n"
+                                                        "\n"
+                                                        " // no code\n"
+                                                        "@@\n"
+                                                        "-last();");
     CHECK(program.mistake == "It is late.");
     CHECK(program.loses == std::vector<std::string>{"zus: is early", "zus: is there"});
     CHECK(program.file == "zus/zus.cpp");
@@ -89,17 +89,20 @@ TEST_CASE("edits: a file tells the mistake, the checks, the program and the edit
 TEST_CASE("edits: what is no file of edits is refused, and why", "[edits]") {
     const auto check_refused = [](const std::string &text, const std::string &why) {
         INFO(text);
-        CHECK_THROWS_WITH(read_wrong_program(text), why);
+        CHECK_THROWS_WITH(read_changed_program(text), why);
     };
     const std::string edit = "@@\n-a();\n";
-    check_refused("", "it has no line \"Mistake: \"");
-    check_refused("Loses: a\nIn: b\n" + edit, "it has no line \"Mistake: \"");
+    const std::string neither = "it has no line \"Mistake: \" or \"Style: \", or both";
+    check_refused("", neither);
+    check_refused("Loses: a\nIn: b\n" + edit, neither);
+    check_refused("Mistake: a\nStyle: b\nIn: c\n" + edit, neither);
+    check_refused("Style: a\nLoses: b\nIn: c\n" + edit, "a right program loses nothing");
     check_refused("Mistake: a\nIn: b\n" + edit, "it has no line \"Loses: \"");
     check_refused("Mistake: a\nLoses: b\n" + edit, "it has no line \"In: \"");
     check_refused(header, "it has no edit, no line \"@@\"");
     check_refused(header + "In: tas/tas.cpp\n" + edit, "line 5: a second line \"In: \"");
     check_refused(header + "--- a/zus/zus.cpp\n" + edit,
-                  "line 5: neither \"Mistake: \", \"Loses: \", \"In: \" nor \"@@\"");
+                  "line 5: neither \"Mistake: \", \"Style: \", \"Loses: \", \"In: \" nor \"@@\"");
     check_refused(header + edit + "b();\n",
                   "line 7: a line of an edit begins with '-', ' ' or '+'");
     check_refused(header + edit + "\\ No newline at end of file\n",
@@ -182,28 +185,30 @@ TEST_CASE("edits: those without a place of their own are named, each with the re
     CHECK(made(program, "@@\n-a();\n a();\n") == "a();\nb();\na();\nb();\nc();\n");
 }
 
-// ---- The wrong programs
+// ---- The changed programs
 
-TEST_CASE("edits: each wrong program can be made of the kit's, and is another one", "[edits]") {
-    std::size_t count = 0;
-    for (const auto &entry : fs::directory_iterator("tests/wrong")) {
-        if (!entry.is_regular_file()) continue;
-        ++count;
-        const std::string name = entry.path().filename();
+TEST_CASE("edits: each changed program can be made of the kit's, and is another one", "[edits]") {
+    std::vector<fs::path> files;
+    for (const char *directory : {"tests/wrong", "tests/right"})
+        for (const auto &entry : fs::directory_iterator(directory))
+            if (entry.is_regular_file()) files.push_back(entry.path());
+    for (const fs::path &path : files) {
+        const std::string name = path.filename();
         INFO(name);
-        CHECK(entry.path().extension() == ".edit");
+        CHECK(path.extension() == ".edit");
         try {
-            const WrongProgram wrong = read_wrong_program(contents(entry.path()));
-            const fs::path file = wrong.file;
+            const ChangedProgram changed = read_changed_program(contents(path));
+            CHECK(changed.loses.empty() == (path.parent_path().filename() == "right"));
+            const fs::path file = changed.file;
             const std::string directory = file.parent_path();
             const std::string prefix =
                 (directory == "framing" ? "framing-" : "") + file.stem().string();
             CHECK(name.rfind(prefix + "-", 0) == 0); // by which it is graded
             const std::string program = contents(file);
-            CHECK(edited(program, wrong.edits) != program);
+            CHECK(edited(program, changed.edits) != program);
         } catch (const std::runtime_error &error) {
             FAIL_CHECK(error.what());
         }
     }
-    CHECK(count > 100);
+    CHECK(files.size() > 100);
 }

@@ -20,8 +20,7 @@ const std::string sleeping_calls = "accept,accept4,recvfrom,sendto,connect,?poll
                                    "epoll_pwait";
 
 void check_three_answers(Client &client) {
-    const auto status = client.wait_exit();
-    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    check_exit(client, 0);
     const std::string output = client.standard_output();
     for (const auto &[asked, answered] : zen)
         CHECK_PROGRAM(client, output.find("Sent: " + std::string(asked) + "\nReceived: " +
@@ -51,19 +50,11 @@ TEST_OF_EACH(servers, "makes a call again that a signal interrupted", "[faults][
 
 TEST_OF_EACH(client_programs, "makes a call again that a signal interrupted", "[faults][row 12]") {
     if (!needs_strace()) return;
-    for (const Program &server_program : servers) {
-        if (client_of(server_program).name != program.name) continue;
-        Server server(server_program);
-        std::vector<std::string> all = injecting({sleeping_calls + ":error=EINTR:when=1+2"});
-        for (const std::string &argument :
-             command(program, {"127.0.0.1", std::to_string(server.address().port)}))
-            all.push_back(argument);
-        Process client(all);
-        const auto status = client.wait_exit();
-        CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
-        CHECK_PROGRAM(client, client.standard_error().empty());
-        break;
-    }
+    Server server(server_of(program));
+    Process client(command(program, {"127.0.0.1", std::to_string(server.address().port)},
+                           injecting({sleeping_calls + ":error=EINTR:when=1+2"})));
+    check_exit(client, 0);
+    CHECK_PROGRAM(client, client.standard_error().empty());
 }
 
 TEST_OF_EACH(udp_servers, "goes on when receiving or sending fails", "[faults][row 36]") {
@@ -82,20 +73,11 @@ TEST_OF_EACH(udp_servers, "goes on when receiving or sending fails", "[faults][r
         }
         INFO(failing << ", " << answered << " answered");
         CHECK(answered >= (failing[0] == 's' ? 10 : 20));
-        const Milliseconds used = processor_time(server.pid());
-        CHECK_PROGRAM(server, !server.wait_exit(Milliseconds(200), false));
-        CHECK_PROGRAM(server, processor_time(server.pid()) - used <= Milliseconds(30));
+        check_sleeps(server, Milliseconds(200), Milliseconds(30));
         server.signal(SIGTERM);
-        const auto status = server.wait_exit();
-        CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+        check_exit(server, 0);
     }
 }
-
-// A thread or a process for each client, any number of them.
-constexpr bool is_unlimited(const Program &program) {
-    return program.path == "sszt/sszt" || is_framing_server(program);
-}
-constexpr auto unlimited_servers = select<is_unlimited>();
 
 TEST_OF_EACH(unlimited_servers, "refuses a client for which nothing can be started",
              "[faults][row 24][row 25]") {
@@ -164,8 +146,7 @@ TEST_OF_EACH(servers, "says that an ordinary user may not use a privileged port"
         all.insert(all.begin(), {"/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"});
     }
     Process server(all);
-    const auto status = server.wait_exit();
-    CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    check_exit(server, 1);
     CHECK_PROGRAM(server, server.standard_output().empty());
     const std::string what = is_tcp_server(program) ? ": cannot listen on " : ": cannot bind to ";
     CHECK(server.standard_error() == program.file() + what + "127.0.0.1:999: Permission denied\n");
@@ -174,49 +155,21 @@ TEST_OF_EACH(servers, "says that an ordinary user may not use a privileged port"
 TEST_OF_EACH(client_programs,
              "sends nothing but questions when its standard descriptors are closed",
              "[faults][row 32]") {
-    for (const Program &server_program : servers) {
-        if (client_of(server_program).name != program.name) continue;
-        // The socket would be standard input, or standard output, which says what was sent.
-        for (const std::string closed : {"<&- >&- 2>&-", ">&-"}) {
-            Server server(server_program);
-            std::vector<std::string> all = {"/bin/sh", "-c", "exec \"$@\" " + closed, "sh"};
-            for (const std::string &argument :
-                 command(program, {"127.0.0.1", std::to_string(server.address().port)}))
-                all.push_back(argument);
-            Process client(all);
-            const auto status = client.wait_exit();
-            CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
-            // Anything else that came would have been logged.
-            server.signal(SIGTERM);
-            CHECK_PROGRAM(server, server.wait_exit().has_value());
-            for (const char *bad : {"Unrecognized", "too long", "mid-", "response"})
-                CHECK_PROGRAM(server, server.standard_output().find(bad) == std::string::npos);
-        }
-        break;
+    // The socket would be standard input, or standard output, which says what was sent.
+    for (const std::string closed : {"<&- >&- 2>&-", ">&-"}) {
+        Server server(server_of(program));
+        Process client(command(program, {"127.0.0.1", std::to_string(server.address().port)},
+                               {"/bin/sh", "-c", "exec \"$@\" " + closed, "sh"}));
+        check_exit(client, 0);
+        // Anything else that came would have been logged.
+        server.signal(SIGTERM);
+        CHECK_PROGRAM(server, server.wait_exit().has_value());
+        for (const char *bad : {"Unrecognized", "too long", "mid-", "response"})
+            CHECK_PROGRAM(server, server.standard_output().find(bad) == std::string::npos);
     }
 }
 
 // ---- Silent clients
-
-constexpr bool has_no_pool(const Program &program) {
-    return is_concurrent_tcp_server(program) && !program.has('w') && program.option != "-f";
-}
-constexpr auto servers_without_pool = select<has_no_pool>();
-
-TEST_OF_EACH(servers_without_pool, "answers others while 200 clients are silent",
-             "[faults][row 23]") {
-    Server server(program, {"-q"});
-    Live live(server);
-    {
-        std::vector<Connection> silent;
-        for (int i = 0; i < 200; ++i) {
-            silent.emplace_back(server.address());
-            CHECK_PROGRAM(server, silent.back().send(exchanges(program)[0].question.substr(0, 3)));
-        }
-        for (int i = 0; i < 5; ++i) check_alive(server);
-    }
-    live.check();
-}
 
 constexpr bool is_concurrent_with_time_limit(const Program &program) {
     return is_server_with_time_limit(program) && is_concurrent_tcp_server(program);
@@ -299,11 +252,9 @@ TEST_OF_EACH(client_programs, "shows escaped any byte the server sends",
 TEST_OF_EACH(tcp_clients, "takes little memory whatever the server sends", "[faults][row 43]") {
     if (sanitized) return; // a sanitizer needs more address space than this test allows
     Listener listener;
-    std::vector<std::string> all = {"/bin/sh", "-c", "ulimit -v 32768; exec \"$@\"", "sh"};
-    for (const std::string &argument :
-         command(program, {"-t", "60", "127.0.0.1", std::to_string(listener.local().port)}))
-        all.push_back(argument);
-    Process client(all);
+    Process client(command(program,
+                           {"-t", "60", "127.0.0.1", std::to_string(listener.local().port)},
+                           {"/bin/sh", "-c", "ulimit -v 32768; exec \"$@\"", "sh"}));
     Connection server = listener.accept();
     if (program.name == "abc") CHECK_PROGRAM(client, server.send("\xff\xff\xff\xff"));
     const std::string piece(1'000'000, 'x');
@@ -339,8 +290,7 @@ bool needs_valgrind(const Program &program) {
 }
 
 void check_valgrind_is_content(Process &process, const std::string &file) {
-    const auto status = process.wait_exit(3 * patience);
-    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    check_exit(process, 0, 3 * patience);
     std::ifstream log(file);
     std::string all, line, own; // descriptors of its own are those that no parent has left it
     while (std::getline(log, line)) {
@@ -381,15 +331,8 @@ TEST_OF_EACH(client_programs, "leaves no memory and no descriptor behind", "[fau
     if (sanitized || !needs_valgrind(program)) return;
     const std::string file =
         std::filesystem::temp_directory_path() / ("zen-valgrind-" + std::to_string(getpid()));
-    for (const Program &server_program : servers) {
-        if (client_of(server_program).name != program.name) continue;
-        Server server(server_program);
-        std::vector<std::string> all = under_valgrind(file);
-        for (const std::string &argument :
-             command(program, {"127.0.0.1", std::to_string(server.address().port)}))
-            all.push_back(argument);
-        Process client(all);
-        check_valgrind_is_content(client, file);
-        break;
-    }
+    Server server(server_of(program));
+    Process client(command(program, {"127.0.0.1", std::to_string(server.address().port)},
+                           under_valgrind(file)));
+    check_valgrind_is_content(client, file);
 }

@@ -60,8 +60,7 @@ TEST_OF_EACH(framing_servers, "echoes each frame, and logs its message",
         if (program.name != "afs") messages.push_back(""); // there, it ends the conversation
         for (const std::string &message : messages) {
             const std::string frame = frame_of(program, message);
-            CHECK_PROGRAM(server, client.send(frame));
-            check_bytes(server, frame, frame, client.receive(frame.size()));
+            check_exchange(server, client, {frame, frame});
         }
         log += "Received message: Hello, Server!\nReceived message: a b\n"
                "Received message: \\x1b[2J\\xff\\r\n";
@@ -73,22 +72,12 @@ TEST_OF_EACH(framing_servers, "echoes each frame, and logs its message",
     CHECK_PROGRAM(server, server.standard_error().empty());
 }
 
-TEST_OF_EACH(framing_servers, "echoes ten thousand frames in order", "[stream]") {
-    Server server(program, {"-q"});
-    Connection client(server.address());
-    std::string frames;
-    for (int i = 0; i < 10'000; ++i) frames += frame_of(program, std::to_string(i));
-    check_bytes(server, frames, frames, client.exchange(frames));
-    CHECK_PROGRAM(server, client.ended());
-}
-
 TEST_OF_EACH(framing_servers, "echoes frames of every size up to the limit", "[stream]") {
     Server server(program);
     Connection client(server.address());
     for (std::size_t size = 1; size <= most(program); size = 4 * size + 1) {
         const std::string frame = frame_of(program, std::string(size, 'x'));
-        CHECK_PROGRAM(server, client.send(frame));
-        check_bytes(server, frame, frame, client.receive(frame.size()));
+        check_exchange(server, client, {frame, frame});
     }
     const std::string longest = frame_of(program, std::string(most(program), 'x'));
     check_bytes(server, longest, longest, client.exchange(longest));
@@ -158,18 +147,6 @@ TEST_CASE("ads: refuses a frame of over 64 KiB", "[framing][ads][hostile]") {
     check_refused(server, std::string(65536, 'x') + "\n", "");
 }
 
-TEST_CASE("ads: keeps nothing of a stream without an end",
-          "[framing][ads][hostile][faults][row 18]") {
-    Server server(ads_server);
-    Connection client(server.address());
-    const long before = peak_memory(server.pid());
-    CHECK_PROGRAM(server,
-                  !client.send(std::string(256'000'000, 'x'))); // it closes long before that
-    client.close();
-    if (!sanitized) CHECK(peak_memory(server.pid()) <= before + 16'384);
-    check_alive(server);
-}
-
 TEST_CASE("afs: a block of only spaces ends the conversation", "[framing][afs][conversation]") {
     Server server(afs_server);
     const std::string hello = frame_of(afs_server, "Hello"), blank(1024, ' ');
@@ -202,20 +179,6 @@ TEST_OF_EACH(framing_clients, "sends one frame, and prints the message of the re
         check_bytes(client, "(nothing)", "", server.receive_all());
         CHECK_PROGRAM(client, server.ended());
         check_succeeds(client, "Received response: Hello,\\tClient!\n");
-    }
-}
-
-TEST_OF_EACH(framing_clients, "takes a response however it is cut", "[stream][faults][row 38]") {
-    Listener listener;
-    const std::string frame = frame_of(program, "Hello, Client!");
-    for (const bool at_once : {false, true}) {
-        Client client(program, listener.local());
-        Connection server = listener.accept();
-        const std::string request = frame_of(program, "Hello, Server!");
-        check_bytes(client, "(nothing)", request, server.receive(request.size()));
-        if (at_once) CHECK_PROGRAM(client, server.send(frame + frame)); // one more than it wants
-        else CHECK_PROGRAM(client, server.dribble(frame));
-        check_succeeds(client, "Received response: Hello, Client!\n");
     }
 }
 
@@ -268,7 +231,7 @@ TEST_OF_EACH(framing_clients, "takes a response as long as a frame may be, and n
     }
 }
 
-TEST_OF_EACH(framing_clients, "refuses a message that its frame cannot carry", "[command line]") {
+TEST_OF_EACH(framing_clients, "says why its frame cannot carry a message", "[command line]") {
     Listener listener;
     const auto check_refuses = [&](const std::string &message, const std::string &what) {
         Client client(program, listener.local(), {"-m", message});

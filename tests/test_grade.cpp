@@ -134,7 +134,8 @@ TEST_CASE("grade: Autolab's line, and the table of a class", "[grade]") {
     Grading other = example();
     other.student = "Lovelace, \"Ada\"";
     CHECK(grade::csv({example(), other}) ==
-          "student,zens,tas,total,note\nada,2,2,4,\n\"Lovelace, \"\"Ada\"\"\",2,2,4,\n");
+          "student,zens,tas,total,note\nPoints Possible,3,7,10,\nada,2,2,4,\n\"Lovelace, "
+          "\"\"Ada\"\"\",2,2,4,\n");
 }
 
 TEST_CASE("grade: the report counts hidden checks and shows nothing of them", "[grade]") {
@@ -158,7 +159,7 @@ TEST_CASE("grade: a roster gets one column, and keeps every other byte", "[grade
                                "\"Hopper, Grace\",18,grace,b,\r\n";
     CHECK(fill_roster(canvas, "Zen lab", all, notes) ==
           "Student,ID,SIS Login ID,Section,Lab 1,Zen lab\r\n"
-          "    Points Possible,,,,10,\r\n"
+          "    Points Possible,,,,10,10\r\n"
           "\"Lovelace, Ada\",17,ada,\"a \"\"b\"\"\",7,4\r\n"
           "\"Hopper, Grace\",18,grace,b,,\r\n");
     CHECK(fill_roster(canvas, "Lab 1", all, notes) ==
@@ -166,13 +167,14 @@ TEST_CASE("grade: a roster gets one column, and keeps every other byte", "[grade
           "    Points Possible,,,,10\r\n"
           "\"Lovelace, Ada\",17,ada,\"a \"\"b\"\"\",4\r\n"
           "\"Hopper, Grace\",18,grace,b,\r\n");
-    CHECK(notes.empty());
+    CHECK(notes == std::vector<std::string>(2, "Hopper, Grace: no submission"));
+    notes.clear();
     const std::string moodle = "\xef\xbb\xbf\"First name\",Email,Grade,Feedback\n"
                                "Ada,ada@example.org,,\"two\nlines\"\nTwin,x@example.org,,\n\n";
     CHECK(fill_roster(moodle, "Grade", all, notes) ==
           "\xef\xbb\xbf\"First name\",Email,Grade,Feedback\n"
           "Ada,ada@example.org,4,\"two\nlines\"\nTwin,x@example.org,,\n\n");
-    CHECK(notes.empty());
+    CHECK(notes == std::vector<std::string>{"Twin: no submission"});
 }
 
 TEST_CASE("grade: a roster without a student, or with two, is left as it is for him", "[grade]") {
@@ -181,7 +183,7 @@ TEST_CASE("grade: a roster without a student, or with two, is left as it is for 
     CHECK(fill_roster("Name,Grade\nBob,\n", "Grade", all, notes) == "Name,Grade\nBob,\n");
     CHECK(fill_roster("Name,Grade\nada,\nada,1\n", "Grade", all, notes) ==
           "Name,Grade\nada,\nada,1\n");
-    CHECK(notes == std::vector<std::string>{"ada: in no row of the roster",
+    CHECK(notes == std::vector<std::string>{"ada: in no row of the roster", "Bob: no submission",
                                             "ada: in several rows of the roster"});
     CHECK(fill_roster("Name\nada", "Grade", all, notes) == "Name,Grade\nada,4");
     CHECK(fill_roster("Name,Mail,Grade\nada\n", "Grade", all, notes) ==

@@ -54,8 +54,7 @@ class Starting : public Process {
 
 // "NAME: why", and nothing else, on standard error.
 void check_says_why(Process &process, const Program &program) {
-    const auto status = process.wait_exit();
-    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    check_exit(process, 1);
     const std::string error = process.standard_error();
     CHECK_PROGRAM(process, error.rfind(program.file() + ": ", 0) == 0);
     CHECK_PROGRAM(process, std::count(error.begin(), error.end(), '\n') == 1);
@@ -101,12 +100,10 @@ TEST_OF_EACH(servers, "loses one client at most when one allocation fails", "[fa
         INFO("allocation " << number << " of a client fails");
         Server server(memory.prefix(), program);
         Live live(server);
-        const auto &[question, answer] = exchanges(program)[0];
         std::vector<Connection> others;
         if (is_concurrent_tcp_server(program)) {
             others.emplace_back(server.address());
-            check_bytes(server, question, answer,
-                        (others[0].send(question), others[0].receive(answer.size())));
+            check_exchange(server, others[0], exchanges(program)[0]);
         }
         eventually([&] { return sleeps(server.pid()); }); // or it is the other one that is lost
         memory.fail_at(number);
@@ -114,9 +111,7 @@ TEST_OF_EACH(servers, "loses one client at most when one allocation fails", "[fa
         eventually([&] { return memory.has_failed(); }, Milliseconds(100)); // if it needs so many
         memory.fail_at(0);
         if (!is_there(server)) return;
-        for (Connection &other : others)
-            check_bytes(server, question, answer,
-                        (other.send(question), other.receive(answer.size())));
+        for (Connection &other : others) check_exchange(server, other, exchanges(program)[0]);
         others.clear();
         live.check_but_for_silence();
         if (number == 15) live.check();
@@ -147,9 +142,7 @@ TEST_OF_EACH(servers, "starts, or says why not, when one allocation fails before
              "[errors][faults][row 47]") {
     if (sanitized) return;
     FailingMalloc memory;
-    std::vector<std::string> all = memory.prefix();
-    for (const std::string &argument : command(program, {"127.0.0.1", "0"}))
-        all.push_back(argument);
+    std::vector<std::string> all = command(program, {"127.0.0.1", "0"}, memory.prefix());
     if (program.has('w')) all.insert(all.end() - 2, {"-w", "4"});
     bool reached = true;
     for (long number = 1; number <= 300 && reached; ++number) {
@@ -166,8 +159,7 @@ TEST_OF_EACH(servers, "starts, or says why not, when one allocation fails before
         }
         check_answers(program, server, {"127.0.0.1", bound_port(server.pid())});
         server.signal(SIGTERM);
-        const auto status = server.wait_exit();
-        CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+        check_exit(server, 0);
     }
     CHECK(!reached); // the last one started without
 }
@@ -176,12 +168,9 @@ TEST_CASE("mzts, mzus: say that no worker could be started",
           "[mzts][mzus][errors][faults][row 46][row 53]") {
     if (sanitized || !needs_strace()) return;
     for (const char *name : {"mzts", "mzus"}) {
-        std::vector<std::string> all = injecting({"clone,clone3:error=EAGAIN"});
-        for (const std::string &argument : command(named(name), {"127.0.0.1", "0"}))
-            all.push_back(argument);
-        Process server(all);
-        const auto status = server.wait_exit();
-        CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+        Process server(
+            command(named(name), {"127.0.0.1", "0"}, injecting({"clone,clone3:error=EAGAIN"})));
+        check_exit(server, 1);
         CHECK_PROGRAM(server, server.standard_output().empty());
         CHECK(server.standard_error() == std::string(name) + ": cannot start a worker: " +
                                              "Resource temporarily unavailable\n");

@@ -54,8 +54,7 @@ TEST_OF_EACH(client_programs, "says that its standard output fails, and ends",
         Server server(server_program);
         const std::string port = std::to_string(server.address().port);
         Redirected client(program, {"127.0.0.1", port}, ">/dev/full");
-        const auto status = client.wait_exit();
-        CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+        check_exit(client, 1);
         const std::string error = client.standard_error();
         CHECK_PROGRAM(client, error.rfind(program.file() + ": ", 0) == 0);
         CHECK_PROGRAM(client, error.ends_with(": No space left on device\n"));
@@ -87,8 +86,7 @@ TEST_OF_EACH(servers, "loses no line of its log when it stops while the reader i
         return server.wait_exit(Milliseconds(0), false).has_value();
     };
     CHECK_PROGRAM(server, eventually(ends));
-    const auto status = server.wait_exit();
-    CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    check_exit(server, 0);
     const std::string &text = log.read_all();
     INFO("the end of the log:\n"
          << text.substr(text.size() - std::min(text.size(), std::size_t(500))));

@@ -42,27 +42,18 @@ void check_answers_redirected(const Program &program, const std::string &redirec
 
 } // namespace
 
-TEST_OF_EACH(servers, "prints the ready line with its address and port", "[ready]") {
-    Server server(program);
-    CHECK(server.ready_line().substr(0, 3) == (is_tcp_server(program) ? "TCP" : "UDP"));
-    CHECK(server.ready_line().substr(3) ==
-          " server started at 127.0.0.1:" + std::to_string(server.address().port));
-    CHECK(bound_port(server.pid()) == server.address().port);
-    check_answers(program, server, server.address());
-}
-
-TEST_OF_EACH(servers, "serves IPv6, and names addresses in brackets", "[ready][ipv6]") {
-    Server server(program, {}, "::1");
-    CHECK(server.ready_line().substr(3) ==
-          " server started at [::1]:" + std::to_string(server.address().port));
-    check_answers(program, server, server.address());
-    CHECK_PROGRAM(server, server.wait_for(is_tcp_server(program) ? "Connected by [::1]:"
-                                                                 : "Received from [::1]:"));
-}
-
-TEST_OF_EACH(servers, "serves a host given by name", "[ready]") {
-    Server server(program, {}, "localhost");
-    check_answers(program, server, server.address());
+TEST_OF_EACH(servers, "names its address, and those of its clients, as they are", "[ready][ipv6]") {
+    const std::string kind = is_tcp_server(program) ? "TCP" : "UDP",
+                      verb = is_tcp_server(program) ? "Connected by " : "Received from ";
+    for (const std::string host : {"127.0.0.1", "::1", "localhost"}) {
+        Server server(program, {}, host);
+        const std::string name = server.address().host == "::1" ? "[::1]:" : "127.0.0.1:";
+        CHECK(bound_port(server.pid()) == server.address().port);
+        CHECK(server.ready_line() ==
+              kind + " server started at " + name + std::to_string(server.address().port));
+        check_answers(program, server, server.address());
+        CHECK_PROGRAM(server, server.wait_for(verb + name));
+    }
 }
 
 TEST_OF_EACH(servers, "prints with -q nothing but the ready line", "[quiet]") {
@@ -73,16 +64,6 @@ TEST_OF_EACH(servers, "prints with -q nothing but the ready line", "[quiet]") {
     CHECK_PROGRAM(server, server.wait_exit().has_value());
     CHECK(server.standard_output() == server.ready_line() + "\n");
     CHECK_PROGRAM(server, server.standard_error().empty());
-}
-
-TEST_OF_EACH(servers, "stops on SIGINT and SIGTERM when idle", "[stop][faults][row 27]") {
-    for (const int signal : {SIGINT, SIGTERM}) {
-        Server server(program);
-        check_stops(server, signal);
-        Server used(program);
-        check_answers(program, used, used.address());
-        check_stops(used, signal);
-    }
 }
 
 TEST_OF_EACH(tcp_servers,
@@ -114,7 +95,7 @@ TEST_OF_EACH(tcp_servers, "stops on a signal while a client does not stop asking
     CHECK_PROGRAM(server, server.wait_exit(Milliseconds(0)).has_value());
 }
 
-TEST_OF_EACH(tcp_servers, "can be started again at once on the same port",
+TEST_OF_EACH(framing_servers, "can be started again at once on the same port",
              "[stop][faults][row 28]") {
     std::string port;
     {
@@ -122,8 +103,7 @@ TEST_OF_EACH(tcp_servers, "can be started again at once on the same port",
         port = std::to_string(server.address().port);
         Connection stays_open(server.address());
         const auto &[question, answer] = exchanges(program)[0];
-        check_bytes(server, question, answer,
-                    (stays_open.send(question), stays_open.receive(answer.size())));
+        check_exchange(server, stays_open, {question, answer});
         check_stops(server, SIGTERM);
     }
     Process again(command(program, {"127.0.0.1", port}));
@@ -134,8 +114,7 @@ TEST_OF_EACH(servers, "says that its port is in use", "[errors]") {
     Server server(program);
     const std::string port = std::to_string(server.address().port);
     Process second(command(program, {"127.0.0.1", port}));
-    const auto status = second.wait_exit();
-    CHECK_PROGRAM(second, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+    check_exit(second, 1);
     const std::string what = is_tcp_server(program) ? ": cannot listen on " : ": cannot bind to ";
     CHECK(second.standard_error() ==
           program.file() + what + server.address().name() + ": Address already in use\n");
@@ -152,7 +131,8 @@ TEST_OF_EACH(servers, "sends nothing but answers when its standard descriptors a
     check_answers_redirected(program, "<&- >&- 2>&-");
 }
 
-TEST_OF_EACH(servers, "serves when the reader of its log goes away", "[output][faults][row 31]") {
+TEST_OF_EACH(framing_servers, "serves when the reader of its log goes away",
+             "[output][faults][row 31]") {
     Server server(program);
     check_answers(program, server, server.address());
     server.close_output();

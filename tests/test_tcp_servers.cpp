@@ -20,6 +20,11 @@ std::string conversation_log(const std::string &peer) {
     return log + "Connection with " + peer + " closed\n";
 }
 
+constexpr bool has_delimiter(const Program &program) {
+    return is_zen_tcp_server(program) || program.name == "ads";
+}
+constexpr auto servers_with_delimiter = select<has_delimiter>();
+
 // Checks that a stream which ends with one that cannot be answered gets the answers to what stands
 // before it, then an end of file, and that this is logged.
 void check_hung_up(Server &server, const std::string &sent, const std::string &expected,
@@ -47,8 +52,7 @@ TEST_OF_EACH(zen_tcp_servers, "answers the three questions, and logs the convers
         Connection client(server.address());
         peer = client.local().name();
         for (const auto &[asked, answered] : zen) {
-            CHECK_PROGRAM(server, client.send(asked));
-            check_bytes(server, asked, answered, client.receive(answered.size()));
+            check_exchange(server, client, {std::string(asked), std::string(answered)});
             CHECK_PROGRAM(server,
                           server.wait_for("Sent to " + peer + ": " + std::string(answered)));
         }
@@ -56,24 +60,6 @@ TEST_OF_EACH(zen_tcp_servers, "answers the three questions, and logs the convers
     CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
     CHECK(server.standard_output() == server.ready_line() + "\n" + conversation_log(peer));
     CHECK_PROGRAM(server, server.standard_error().empty());
-}
-
-TEST_OF_EACH(tcp_servers, "answers in any order, and as often as asked", "[conversation]") {
-    Server server(program);
-    Connection client(server.address());
-    for (const std::size_t i : {2u, 0u, 0u, 1u, 2u, 2u, 0u}) {
-        const auto &[asked, answered] = exchanges(program)[i];
-        CHECK_PROGRAM(server, client.send(asked));
-        check_bytes(server, asked, answered, client.receive(answered.size()));
-    }
-}
-
-TEST_OF_EACH(tcp_servers, "answers questions that come in one segment", "[stream][faults][row 2]") {
-    Server server(program);
-    Connection client(server.address());
-    const auto [questions, answers] = pipelined(program);
-    CHECK_PROGRAM(server, client.send(questions));
-    check_bytes(server, questions, answers, client.receive(answers.size()));
 }
 
 // Answers that are sent one by one wait for the client to acknowledge the first one, which its kernel
@@ -86,8 +72,7 @@ TEST_OF_EACH(tcp_servers, "answers without a pause questions that come together"
     std::vector<std::chrono::duration<double, std::milli>> taken;
     for (int i = 0; i < 30; ++i) {
         const auto start = std::chrono::steady_clock::now();
-        CHECK_PROGRAM(server, client.send(questions));
-        check_bytes(server, questions, answers, client.receive(answers.size()));
+        check_exchange(server, client, {questions, answers});
         taken.push_back(std::chrono::steady_clock::now() - start);
     }
     std::nth_element(taken.begin(), taken.begin() + 15, taken.end());
@@ -110,17 +95,6 @@ TEST_OF_EACH(tcp_servers, "answers questions that are cut in two at any place",
     }
 }
 
-TEST_OF_EACH(tcp_servers, "answers questions that come byte by byte", "[stream][faults][row 1]") {
-    Server server(program);
-    Connection client(server.address());
-    const auto [questions, answers] = pipelined(program);
-    for (const char byte : questions) {
-        CHECK_PROGRAM(server, client.send({&byte, 1}));
-        CHECK_PROGRAM(server, wait_until_read(client));
-    }
-    check_bytes(server, questions, answers, client.receive(answers.size()));
-}
-
 TEST_OF_EACH(tcp_servers, "answers all that is pipelined before a half-close, in order",
              "[stream][faults][row 4]") {
     Server server(program, {"-q"});
@@ -132,25 +106,12 @@ TEST_OF_EACH(tcp_servers, "answers all that is pipelined before a half-close, in
     }
 }
 
-TEST_OF_EACH(tcp_servers, "gives a slow reader every byte", "[stream][faults][row 6]") {
+TEST_OF_EACH(framing_servers, "gives a slow reader every byte", "[stream][faults][row 6]") {
     Server server(program, {"-q"});
     Connection client(server.address(), 4096);
     const auto [questions, answers] = pipelined_bytes(program, 4'000'000);
     const int sends = is_straight_line(program) ? 6 : 1; // 545,000 of them take their time
     check_bytes(server, questions, answers, client.exchange(questions, sends * patience));
-}
-
-TEST_OF_EACH(zen_tcp_servers, "skips white space before a question", "[stream]") {
-    Server server(program);
-    const std::string sent = " \t\r\n" + question + "\r\n\r\n " + question + "\n";
-    {
-        Connection client(server.address());
-        check_bytes(server, sent, answer + answer, client.exchange(sent));
-    }
-    const std::string much = std::string(1024 - question.size(), ' ') + question;
-    Connection client(server.address());
-    check_bytes(server, much, answer, client.exchange(much));
-    CHECK_PROGRAM(server, server.standard_output().find("mid-question") == std::string::npos);
 }
 
 TEST_OF_EACH(zen_tcp_servers, "hangs up on an unrecognized question, after the answers before it",
@@ -161,31 +122,6 @@ TEST_OF_EACH(zen_tcp_servers, "hangs up on an unrecognized question, after the a
           "Beautiful is better  than?", "Beautiful\nis better than?"})
         check_hung_up(server, question + question + bad + question, answer + answer,
                       "Unrecognized question from ");
-}
-
-TEST_OF_EACH(zen_tcp_servers, "loses no answer when junk follows an unrecognized question",
-             "[unrecognized][faults][row 5]") {
-    Server server(program);
-    const std::string sent = question + question + "What?" + std::string(200'000, 'j');
-    for (int i = 0; i < 100; ++i) {
-        Connection client(server.address());
-        CHECK_PROGRAM(server, client.send(sent));
-        check_bytes(server, sent, answer + answer, client.receive_all());
-        CHECK_PROGRAM(server, client.ended());
-        CHECK_PROGRAM(server, !client.was_reset());
-    }
-    check_alive(server);
-}
-
-TEST_OF_EACH(zen_tcp_servers, "closes after hanging up, also where the client does not",
-             "[unrecognized]") {
-    Server server(program);
-    Connection client(server.address());
-    const std::string peer = client.local().name(), sent = question + "What?";
-    CHECK_PROGRAM(server, client.send(sent));
-    check_bytes(server, sent, answer, client.receive_all());
-    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
-    check_alive(server);
 }
 
 TEST_OF_EACH(tcp_servers, "logs a reset connection, and that it is closed then", "[hostile]") {
@@ -210,7 +146,7 @@ TEST_OF_EACH(zen_tcp_servers, "hangs up on a question that is too long", "[hosti
                   "Unrecognized question from ");
 }
 
-TEST_OF_EACH(zen_tcp_servers, "keeps nothing of a stream without an end",
+TEST_OF_EACH(servers_with_delimiter, "keeps nothing of a stream without an end",
              "[hostile][faults][row 18]") {
     Server server(program);
     Connection client(server.address());
@@ -243,12 +179,12 @@ TEST_OF_EACH(zen_tcp_servers, "shows escaped what a client sends",
     CHECK_PROGRAM(server, server.wait_for(": \\x1b[2J\\xff\\xc3\\xa9\\x00\\r\\nServer stopped?\n"));
 }
 
-TEST_OF_EACH(tcp_servers, "survives clients that reset the connection",
-             "[hostile][faults][row 7][row 8]") {
+TEST_OF_EACH(tcp_servers, "survives clients that reset, leave without reading, or send urgent data",
+             "[hostile][faults][row 7][row 8][row 9][row 10][row 13]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
     Live live(server);
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 30; ++i) {
         Connection in_mid_question(server.address());
         CHECK_PROGRAM(server, in_mid_question.send(asked.substr(0, 9)));
         CHECK_PROGRAM(server, wait_until_read(in_mid_question));
@@ -259,43 +195,21 @@ TEST_OF_EACH(tcp_servers, "survives clients that reset the connection",
         after_an_exchange.reset();
         Connection at_once(server.address());
         at_once.reset();
-    }
-    live.check();
-}
-
-TEST_OF_EACH(tcp_servers, "survives clients that ask and do not read", "[hostile][faults][row 9]") {
-    Server server(program);
-    Live live(server);
-    for (int i = 0; i < 30; ++i) {
-        Connection client(server.address());
+        Connection does_not_read(server.address());
         // The second send to somebody who has gone fails; so there are questions for several.
         const std::size_t bytes = i % 2 ? 300 : 20'000;
-        CHECK_PROGRAM(server, client.send(pipelined_bytes(program, bytes).question));
+        CHECK_PROGRAM(server, does_not_read.send(pipelined_bytes(program, bytes).question));
     }
-    live.check();
-}
-
-TEST_OF_EACH(tcp_servers, "survives connections that are reset before they are accepted",
-             "[hostile][faults][row 10]") {
-    Server server(program);
-    Live live(server);
     server.signal(SIGSTOP);
-    for (int i = 0; i < 3; ++i) Connection(server.address()).reset();
+    for (int i = 0; i < 3; ++i) Connection(server.address()).reset(); // before they are accepted
     server.signal(SIGCONT);
+    Connection urgent(server.address());
+    CHECK(send(urgent.get(), "!", 1, MSG_OOB) == 1); // this byte is not part of the stream
+    check_bytes(server, asked, answered, urgent.exchange(asked));
     live.check();
 }
 
-TEST_OF_EACH(tcp_servers, "survives urgent data", "[hostile][faults][row 13]") {
-    const auto &[asked, answered] = exchanges(program)[0];
-    Server server(program);
-    Live live(server);
-    Connection client(server.address());
-    CHECK(send(client.get(), "!", 1, MSG_OOB) == 1); // this byte is not part of the stream
-    check_bytes(server, asked, answered, client.exchange(asked));
-    live.check();
-}
-
-TEST_OF_EACH(tcp_servers, "goes on where it was stopped in mid-conversation",
+TEST_OF_EACH(framing_servers, "goes on where it was stopped in mid-conversation",
              "[signals][faults][row 29]") {
     const auto &[asked, answered] = exchanges(program)[0];
     Server server(program);
@@ -318,20 +232,6 @@ TEST_OF_EACH(tcp_servers, "answers a storm of clients", "[storm][faults][row 14]
         }
         for (Connection &client : storm) check_bytes(server, asked, answered, client.receive_all());
     }
-}
-
-TEST_OF_EACH(tcp_servers, "leaves no descriptor behind", "[leaks]") {
-    const auto &[asked, answered] = exchanges(program)[0];
-    Server server(program, {"-q"});
-    check_alive(server);
-    const std::size_t before = descriptor_count(server.pid());
-    for (int i = 0; i < 50; ++i) {
-        Connection client(server.address());
-        if (i % 2 == 0) check_bytes(server, asked, answered, client.exchange(asked));
-        else client.reset();
-    }
-    check_alive(server);
-    CHECK(eventually([&] { return descriptor_count(server.pid()) <= before; }));
 }
 
 TEST_OF_EACH(tcp_servers, "pauses when it runs out of descriptors, says so once, and goes on",
@@ -359,18 +259,6 @@ TEST_OF_EACH(tcp_servers, "pauses when it runs out of descriptors, says so once,
     check_alive(server);
     const std::string log = server.standard_output();
     CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
-}
-
-TEST_OF_EACH(servers_with_time_limit, "gives up on a silent client",
-             "[time limit][faults][row 23]") {
-    Server server(program, {"-t", "1"});
-    Connection client(server.address());
-    CHECK_PROGRAM(server, client.send("Simple is"));
-    check_bytes(server, "Simple is", "", client.receive_all());
-    CHECK_PROGRAM(server, client.ended());
-    const std::string peer = client.local().name();
-    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
-    check_alive(server);
 }
 
 TEST_OF_EACH(servers_with_time_limit, "gives up on a client that never reads",

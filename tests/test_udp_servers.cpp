@@ -41,24 +41,6 @@ TEST_OF_EACH(udp_servers, "answers each question from the port it was sent to, a
     CHECK_PROGRAM(server, server.standard_error().empty());
 }
 
-TEST_OF_EACH(udp_servers, "ignores white space around a question", "[conversation]") {
-    Server server(program);
-    Datagrams client;
-    for (const std::string &sent : {question + "\n", "\r\n\t " + question + " \r\n"}) {
-        client.send_to(server.address(), sent);
-        check_bytes(server, sent, answer, client.receive().bytes);
-    }
-}
-
-TEST_OF_EACH(udp_servers, "answers many clients, each its own question", "[conversation]") {
-    Server server(program);
-    std::vector<Datagrams> many(50);
-    for (std::size_t i = 0; i < many.size(); ++i)
-        many[i].send_to(server.address(), zen[i % 3].first);
-    for (std::size_t i = 0; i < many.size(); ++i)
-        check_bytes(server, zen[i % 3].first, zen[i % 3].second, many[i].receive().bytes);
-}
-
 TEST_OF_EACH(udp_servers, "sends nothing for an unrecognized question, and logs it",
              "[unrecognized][faults][row 34]") {
     Server server(program);
@@ -115,26 +97,4 @@ TEST_OF_EACH(udp_servers, "survives datagrams whose sender is forged", "[faults]
             CHECK(send_forged(source, server.address(), question));
     CHECK_PROGRAM(server, server.wait_for("127.0.0.1:0"));
     live.check();
-}
-
-// A server that echoed it would receive its echo, and echo that, for ever.
-TEST_OF_EACH(udp_event_loops, "echoes nothing to itself", "[echo][faults][row 50]") {
-    if (!needs_root()) return;
-    for (const std::string bound : {"127.0.0.1", "0.0.0.0"}) {
-        Server server(program, {"-e"}, bound);
-        const Endpoint itself = {"127.0.0.1", server.address().port};
-        CHECK(send_forged(itself, itself, question));
-        CHECK(send_forged(itself, itself, ""));
-        // UDP on one machine keeps the order: when this one is back, those before have been served.
-        Datagrams client;
-        client.send_to(itself, "later");
-        check_bytes(server, "later", "later", client.receive().bytes);
-        const Milliseconds used = processor_time(server.pid());
-        CHECK_PROGRAM(server, !server.wait_exit(Milliseconds(500), false)); // a silence
-        CHECK_PROGRAM(server, processor_time(server.pid()) - used <= Milliseconds(50));
-        CHECK_PROGRAM(server, server.standard_output().find("Sent to " + itself.name()) ==
-                                  std::string::npos);
-        client.send_to(itself, "at last");
-        check_bytes(server, "at last", "at last", client.receive().bytes);
-    }
 }

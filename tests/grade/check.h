@@ -1,6 +1,7 @@
-// What a check of the grader is written with. A check is a test case of Catch2 whose tags say what
-// it is worth, "[pts:2]", and what it depends on, "[needs:serves one client]"; it runs in a process
-// of its own, and ends at the first thing that is wrong with a report for the student.
+// What a check is written with. A check is a test case of Catch2 whose tags say what it is worth,
+// "[pts:2]", and what it depends on, "[needs:serves one client]". It ends at the first thing that is
+// wrong with a report for the student. The grader runs it in a process of its own, in a sandbox, on
+// a program that was handed in; tests/run runs it on the kit's own, as any other test.
 #ifndef ZEN_TESTS_GRADE_CHECK_H
 #define ZEN_TESTS_GRADE_CHECK_H
 
@@ -39,7 +40,7 @@ void trying(std::string sentence, std::string likely_mistake);
 /// The chapter of LAB.md that explains it; without a call, that of the program.
 void chapter(std::string title);
 /// How to see it by hand: what is typed in the two terminals. Without a call, the program is
-/// started with no argument, and what the first Talk sends is sent by nc.
+/// started with no argument, and nc sends what the client has sent that the check failed with.
 void by_hand(std::string first_terminal, std::string second_terminal);
 
 /// Ends the check as failed. `expected` and `found` may be empty.
@@ -49,7 +50,8 @@ void by_hand(std::string first_terminal, std::string second_terminal);
 inline void require(bool holds, const std::string &what) {
     if (!holds) fail(what);
 }
-/// Ends it as neither passed nor failed: this machine does not let the grader look. Costs nothing.
+/// Ends it as neither passed nor failed: this machine does not let the grader look. Costs nothing;
+/// in tests/run, it is a warning.
 [[noreturn]] void undetermined(const std::string &why);
 
 // ---- The programs under test, and who talks to them
@@ -76,6 +78,8 @@ class Server : public Student {
     std::optional<std::string> ready_line(Milliseconds limit);
     /// While the result lives, /proc is looked at with the eyes of the server's user.
     LookAs eyes() const;
+    /// As of each process; but after one that ends it, reports do not ask why it has ended.
+    void signal(int number) const;
 
   private:
     const Program &program_;
@@ -114,6 +118,8 @@ class Talk {
     void expect_any(); ///< Waits for any byte.
     /// Waits for these bytes, and for no others.
     void expect_bytes(std::string_view bytes, const std::string &otherwise = "other bytes came");
+    /// Waits until these texts have come in this order, whatever stands between them.
+    void expect_texts(const std::vector<std::string> &texts, const std::string &otherwise);
     /// Waits until the server closes the connection; a reset counts as well.
     void expect_end(const std::string &otherwise = "the server has not closed the connection");
     bool ends(Milliseconds limit); ///< Whether the connection is closed within the limit.
@@ -130,13 +136,20 @@ class Talk {
     [[noreturn]] void fail_with(const std::string &what, std::string_view expected,
                                 const std::string &then = {});
 
+    void note_sent(std::string_view piece, bool in_pieces);
+    void tell_story();
+
     test::Connection connection_;
-    bool first_;
     std::string sent_, received_, answers_;
+    std::string command_; // that sends the same by hand; empty: too long for that
 };
 
 /// The options that give a pool as few workers as will do: a worker that is lost is soon missed.
 std::vector<std::string> few_workers(const Program &program);
+
+/// The options, and those with which the program gives up on nobody who is silent, if it knows
+/// them: what its -t does is a check of its own.
+std::vector<std::string> patient(const Program &program, std::vector<std::string> options = {});
 
 /// A client of a UDP server: asks, and waits for the datagram that comes back.
 class Ask {
@@ -145,6 +158,7 @@ class Ask {
     void send(std::string_view datagram);
     void expect(const std::string &letter);
     void expect_bytes(std::string_view bytes);
+    std::string name() const { return socket_.local().name(); } ///< As the server logs it.
     /// A datagram that has come within the limit, or nothing.
     test::Datagrams::Datagram receive(Milliseconds limit = patience);
 
@@ -196,28 +210,12 @@ std::vector<long> calls_slept_in(pid_t pid, int looks);
 /// The name of a system call of the kind that programs wait in, or its number.
 std::string call_name(long number);
 
-/// Registers a check for each row of a table of programs: the name and the tags follow the row's.
-template <const auto &table, void (*body)(const Program &)> class CheckOfEach {
-  public:
-    CheckOfEach(const std::string &behaviour, const std::string &tags) {
-        register_rows(behaviour, tags, std::make_index_sequence<table.size()>());
-    }
-
-  private:
-    template <std::size_t row> static void run() { run_check(table[row], body); }
-
-    template <std::size_t... rows> void register_rows(const std::string &behaviour,
-                                                      const std::string &tags,
-                                                      std::index_sequence<rows...>) {
-        (register_row<rows>(behaviour, tags), ...);
-    }
-
-    template <std::size_t row>
-    void register_row(const std::string &behaviour, const std::string &tags) {
-        add_check(table[row], behaviour, tags);
-        const std::string name = std::string(table[row].name) + ": " + behaviour;
-        const std::string all_tags = std::string(table[row].tag) + tags;
-        REGISTER_TEST_CASE(run<row>, name, all_tags);
+/// Registers a check for each row of a table of programs, and tells the grader of it.
+template <const auto &table, void (*body)(const Program &)> struct CheckOfEach
+    : test::TestOfEach<table, body, run_check> {
+    CheckOfEach(const std::string &behaviour, const std::string &tags)
+        : test::TestOfEach<table, body, run_check>(behaviour, tags) {
+        for (const Program &program : table) add_check(program, behaviour, tags);
     }
 };
 

@@ -30,7 +30,7 @@ CHECK_OF_EACH(zens, "serves one client after the other",
            "zens is iterative: accept, converse until the client has gone, close, and only then "
            "accept again.");
     by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ./zenc/zenc     # waits until: kill %1");
-    Server server(program);
+    Server server(program, patient(program));
     Talk first(server); // says nothing
     Talk second(server);
     second.send(question(1));
@@ -46,7 +46,7 @@ CHECK_OF_EACH(zens, "sleeps in accept and in recv", "[pts:2][mechanism][needs:se
            "One thread does all: it sleeps in accept while there is no client, and in recv while "
            "its client says nothing.");
     by_hand("", "cat /proc/$(pgrep -n -x zens)/syscall     # the first number; or: strace -p");
-    Server server(program);
+    Server server(program, patient(program));
     expect_threads(server, 1, "(there must be one alone)");
     expect_a_thread_in(server, accept_calls, "accept", "while there is no client");
     Talk client = talking_client(server);
@@ -81,7 +81,7 @@ CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client
            "there are. The master sleeps in accept and serves nobody itself.");
     by_hand("make mzts && ./mzts/mzts -w 3",
             "ls /proc/$(pgrep -n -x mzts)/task | wc -l     # 4; again with clients");
-    Server server(program, {"-w", "3"});
+    Server server(program, patient(program, {"-w", "3"}));
     expect_threads(server, 4, "before the first client");
     expect_one_master_in(server, accept_calls, "accept");
     std::vector<Talk> clients = talking_clients(server, 2);
@@ -95,7 +95,8 @@ CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client
     expect_children(server, 0, "(there must be none)");
 }
 
-CHECK_OF_EACH(mzts, "makes client N+1 wait", "[pts:2][mechanism][needs:serves one client]") {
+CHECK_OF_EACH(mzts, "makes client N+1 wait",
+              "[pts:2][mechanism][needs:serves one client][faults][row 23]") {
     trying(
         "With -w 3, three clients talk and fall silent; a fourth asks; then one of the three "
         "leaves.",
@@ -104,7 +105,7 @@ CHECK_OF_EACH(mzts, "makes client N+1 wait", "[pts:2][mechanism][needs:serves on
     by_hand("make mzts && ./mzts/mzts -w 3",
             "nc -d 127.0.0.1 65432 & nc -d 127.0.0.1 65432 & nc -d 127.0.0.1 65432 & sleep 1; "
             "./zenc/zenc -t 60     # waits until: kill %1");
-    Server server(program, {"-w", "3"});
+    Server server(program, patient(program, {"-w", "3"}));
     std::vector<Talk> clients = talking_clients(server, 3);
     Talk next(server);
     next.send(question(1));
@@ -141,6 +142,7 @@ CHECK_OF_EACH(mzus, "has N workers", "[pts:3][mechanism][needs:serves one client
     Server server(program, {"-w", "3"});
     expect_threads(server, 4, "before the first datagram");
     expect_a_thread_in(server, receive_calls, "recvfrom", "while nobody asks");
+    expect_one_master_in(server, receive_calls, "recvfrom");
     const Seen seen = watch_answers(server);
     if (seen.threads > 4 + sanitizer_threads)
         fail("it has started threads", "4", std::to_string(seen.threads));
@@ -158,7 +160,7 @@ CHECK_OF_EACH(sszt, "starts a thread for each client",
            "thread more.");
     by_hand("",
             "nc -d 127.0.0.1 65432 & sleep 1; ls /proc/$(pgrep -n -x sszt)/task | wc -l     # 2");
-    Server server(program);
+    Server server(program, patient(program));
     std::vector<Talk> clients = talking_clients(server, 1);
     const std::size_t others = threads_without_clients(server);
     for (std::size_t i = 2; i <= 20; ++i) {
@@ -185,7 +187,7 @@ CHECK_OF_EACH(sszt_fork, "forks a process for each client",
     trying("With -f, five clients talk, one after the other; each time the children are counted.",
            "With -f, the forking mix-in starts a child process for each connection.");
     by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ps --ppid $(pgrep -o -x sszt)");
-    Server server(program);
+    Server server(program, patient(program));
     std::vector<Talk> clients;
     std::size_t threads_with_one = 0;
     for (std::size_t i = 1; i <= 5; ++i) {
@@ -196,7 +198,8 @@ CHECK_OF_EACH(sszt_fork, "forks a process for each client",
     expect_threads(server, threads_with_one, "with 5 clients: -f starts none");
 }
 
-CHECK_OF_EACH(sszt_fork, "leaves no zombie", "[pts:1][needs:forks a process for each client]") {
+CHECK_OF_EACH(sszt_fork, "leaves no zombie",
+              "[pts:1][needs:forks a process for each client][faults][row 25]") {
     trying("With -f, 20 clients talk and leave; then the children are counted.",
            "Collect children that have ended with waitpid, else they stay as zombies: \"defunct\" "
            "in the output of ps.");
@@ -211,14 +214,14 @@ CHECK_OF_EACH(sszt_fork, "closes the connection in the parent",
     trying("With -f, a client asks, gets its answer, and waits for the end of file.",
            "After fork both processes have the connection: it is closed only when parent and child "
            "have closed it.");
-    Server server(program);
+    Server server(program, patient(program));
     Talk client = talking_client(server);
     client.send("Flat is better than?"); // the child closes
     client.expect_end();
 }
 
 CHECK_OF_EACH(sszt_fork, "frees the port when it is killed",
-              "[pts:1][needs:forks a process for each client]") {
+              "[pts:1][needs:forks a process for each client][faults][row 26]") {
     trying(
         "With -f, the parent is killed while a child serves a client; then the server is started "
         "again on the same port.",
@@ -266,7 +269,7 @@ CHECK_OF_EACH(sszu_fork, "forks a process for each datagram",
         fail("it has started threads", std::to_string(left), std::to_string(seen.threads));
 }
 
-CHECK_OF_EACH(sszu_fork, "leaves no zombie", "[pts:1][needs:serves one client]") {
+CHECK_OF_EACH(sszu_fork, "leaves no zombie", "[pts:1][needs:serves one client][faults][row 25]") {
     trying("With -f, 20 datagrams are answered; then the children are counted.",
            "Collect children that have ended with waitpid, else they stay as zombies.");
     by_hand("", "./zuc/zuc; sleep 1; ps --ppid $(pgrep -o -x sszu)     # none");

@@ -1,4 +1,4 @@
-// What zenc and zuc must do, and what all clients must, against servers that the checks play themselves.
+// What zenc and zuc must do, and what all clients must, against servers that the checks play.
 #include "checks_clients.h"
 
 using namespace grade;
@@ -9,58 +9,10 @@ namespace {
 constexpr auto zenc = only<"zenc">(), zuc = only<"zuc">();
 using test::client_programs, test::tcp_clients;
 
-void expect_failure(Student &client) {
-    expect_status(client, 1);
-    require(!client.standard_error().empty(), "it printed nothing on standard error");
-}
-
-void expect_received(Student &client) {
-    std::string wanted;
-    for (const auto &[asked, answer] : test::zen)
-        wanted += "Received: " + std::string(answer) + "\n";
-    expect_status(client, 0);
-    const std::string found = lines(client, "Received: ");
-    if (found != wanted) fail("it printed other answers", test::shown(wanted), test::shown(found));
-}
-
 // The course's server, for one terminal: it answers what zenc asks in the order of the table.
 const std::string zen_by_nc =
     "(sleep 3; printf 'Ugly.'; sleep 1; printf 'Implicit.'; sleep 1; printf "
     "'Complex.'; sleep 1) | nc -l 127.0.0.1 65432";
-
-// Plays the server in one conversation of zenc.
-void answer_questions(Connection &server, const std::function<void(std::string_view)> &send) {
-    for (const auto &[asked, answer] : test::zen) {
-        const std::string received = server.receive(asked.size());
-        if (received != asked)
-            fail("it asked otherwise", test::shown(asked), test::shown(received));
-        send(answer);
-    }
-}
-
-// The next question of zuc that is not the one before: it may have asked that again.
-Datagrams::Datagram next_question(Datagrams &server, std::size_t number) {
-    while (true) {
-        const auto datagram = server.receive();
-        if (!datagram.arrived) fail("it did not ask", test::shown(question(number)), "nothing");
-        if (datagram.bytes == question(number)) return datagram;
-        if (number == 0 || datagram.bytes != question(number - 1))
-            fail("it asked otherwise", test::shown(question(number)), test::shown(datagram.bytes));
-    }
-}
-
-std::string answer(std::size_t number) { return std::string(test::zen[number].second); }
-
-// For a server that takes 6 seconds to answer, longer than a client is patient without -t.
-void try_late_answer(const Program &program, const std::string &server_by_hand) {
-    trying("With -t 30, the server answers the first question after 6 seconds.",
-           "The number after -t is the limit, in seconds; it is 5 only without -t.");
-    by_hand(server_by_hand, run(program, " -t 30"));
-}
-void expect_patience(Student &client) {
-    if (client.wait_exit(Milliseconds(6000), false))
-        fail("it has given up", "patience", client.status_text());
-}
 
 } // namespace
 
@@ -74,8 +26,43 @@ CHECK_OF_EACH(zenc, "asks the three questions", "[pts:2]") {
     Listener listener;
     Student client(program, at(listener.local()));
     Connection server = listener.accept();
-    answer_questions(server, [&](std::string_view bytes) { server.send(bytes); });
-    require(server.receive_all().empty(), "it sent more than the three questions");
+    answer_questions(server);
+}
+
+CHECK_OF_EACH(zenc, "asks word for word", "[pts:1][needs:asks the three questions]") {
+    trying("A server answers, and compares what came byte by byte, to the end of file.",
+           "The question mark ends a question: no newline and no NUL follows it. And no more than "
+           "the three questions are asked.");
+    by_hand(zen_by_nc, run(program) + "     # look at terminal 1: no line ends");
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    std::string asked = answer_questions(server);
+    asked += server.receive_all();
+    if (asked != test::three_questions)
+        fail("other bytes came", test::shown(test::three_questions), test::shown(asked));
+}
+
+CHECK_OF_EACH(zenc, "asks one question after the other",
+              "[pts:1][needs:asks the three questions]") {
+    trying("A server holds back each answer for a moment, and half of each answer for another one.",
+           "Ask the next question when the whole answer to the one before has come, not all of "
+           "them at once.");
+    by_hand("nc -l 127.0.0.1 65432     # shows one question; type Ugly. to see the next",
+            run(program, " -t 60"));
+    Listener listener;
+    Student client(program, at(listener.local()));
+    Connection server = listener.accept();
+    for (const auto &[asked, answer] : test::zen) {
+        std::string received = receive_up_to(server, asked);
+        for (const std::string_view piece : {answer.substr(0, 2), answer.substr(2)}) {
+            received += server.receive(1000, Milliseconds(150));
+            if (std::count(received.begin(), received.end(), '?') > 1)
+                fail("it asked on before it had the whole answer", test::shown(asked),
+                     test::shown(received));
+            server.send(piece);
+        }
+    }
 }
 
 CHECK_OF_EACH(zenc, "prints questions and answers", "[pts:2][needs:asks the three questions]") {
@@ -85,12 +72,10 @@ CHECK_OF_EACH(zenc, "prints questions and answers", "[pts:2][needs:asks the thre
     Listener listener;
     Student client(program, at(listener.local()));
     Connection server = listener.accept();
-    answer_questions(server, [&](std::string_view bytes) { server.send(bytes); });
+    answer_questions(server);
     expect_received(client);
-    std::string wanted;
-    for (const auto &[asked, answered] : test::zen) wanted += "Sent: " + std::string(asked) + "\n";
-    if (lines(client, "Sent: ") != wanted)
-        fail("it printed other questions", test::shown(wanted),
+    if (lines(client, "Sent: ") != sent_lines())
+        fail("it printed other questions", test::shown(sent_lines()),
              test::shown(lines(client, "Sent: ")));
 }
 
@@ -113,7 +98,8 @@ CHECK_OF_EACH(zenc, "prints what it has received", "[pts:1][needs:prints questio
              test::shown(found));
 }
 
-CHECK_OF_EACH(zenc, "takes an answer in pieces", "[pts:2][needs:prints questions and answers]") {
+CHECK_OF_EACH(zenc, "takes an answer in pieces",
+              "[pts:2][needs:prints questions and answers][faults][row 38]") {
     trying("A server sends its answers byte by byte, each when the client has read the one before.",
            "One recv need not return a whole answer: receive until there is a '.'.");
     by_hand(
@@ -147,16 +133,6 @@ CHECK_OF_EACH(zenc, "takes several answers in one segment",
     expect_received(client);
 }
 
-CHECK_OF_EACH(zenc, "waits as long as -t says", "[pts:1][needs:prints questions and answers]") {
-    try_late_answer(program, "(sleep 8; printf Ugly.; sleep 1) | nc -l 127.0.0.1 65432");
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
-    expect_patience(client);
-    answer_questions(server, [&](std::string_view bytes) { server.send(bytes); });
-    expect_received(client);
-}
-
 CHECK_OF_EACH(zenc, "refuses an answer without end", "[pts:1][needs:asks the three questions]") {
     trying("A server sends 100,000 bytes without a '.'.",
            "After 1024 bytes without a '.', say so on standard error, and return 1.");
@@ -172,20 +148,8 @@ CHECK_OF_EACH(zenc, "refuses an answer without end", "[pts:1][needs:asks the thr
 // ---- zuc
 
 namespace {
-
-// Plays the server of zuc; `before` may send something before each answer.
-using Before = std::function<void(std::size_t number, const Endpoint &client)>;
-void answer_datagrams(Datagrams &server, const Before &before) {
-    for (std::size_t number = 0; number < 3; ++number) {
-        const auto datagram = next_question(server, number);
-        before(number, datagram.sender);
-        server.send_to(datagram.sender, answer(number));
-    }
-}
-
 const std::string any_server = "make zus && ./zus/zus";
-
-} // namespace
+}
 
 CHECK_OF_EACH(zuc, "asks the three questions", "[pts:2]") {
     trying("A server answers what the client asks.",
@@ -194,7 +158,7 @@ CHECK_OF_EACH(zuc, "asks the three questions", "[pts:2]") {
     by_hand(any_server, run(program));
     Datagrams server;
     Student client(program, at(server.local()));
-    answer_datagrams(server, [](std::size_t, const Endpoint &) {});
+    answer_datagrams(server);
 }
 
 CHECK_OF_EACH(zuc, "prints questions and answers", "[pts:2][needs:asks the three questions]") {
@@ -203,19 +167,19 @@ CHECK_OF_EACH(zuc, "prints questions and answers", "[pts:2][needs:asks the three
     by_hand(any_server, run(program));
     Datagrams server;
     Student client(program, at(server.local()));
-    answer_datagrams(server, [](std::size_t, const Endpoint &) {});
+    answer_datagrams(server);
     expect_received(client);
     require(lines(client, "Sent: ").find("Sent: " + question(2) + "\n") != std::string::npos,
             "it did not print what it sent");
 }
 
-CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions]") {
+CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions][faults][row 40]") {
     trying(
         "A server does not answer the first datagram, as if it were lost.",
         "A datagram may be lost: after a second without an answer, ask again, until -t is over.");
     by_hand("(none: no server)", run(program, " -t 5"));
     Datagrams server;
-    Student client(program, at(server.local(), {"-t", "30"}));
+    Student client(program, at(server.local()));
     next_question(server, 0); // lost
     const auto again = server.receive(Milliseconds(8000));
     if (!again.arrived || again.bytes != question(0))
@@ -226,14 +190,15 @@ CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions]") {
     });
 }
 
-CHECK_OF_EACH(zuc, "accepts only the server it asked", "[pts:2][needs:asks the three questions]") {
+CHECK_OF_EACH(zuc, "accepts only the server it asked",
+              "[pts:2][needs:asks the three questions][faults][row 41]") {
     trying("Before each answer of the server, a stranger sends the client another one.",
            "Compare the address of the sender that recvfrom fills in, or connect the socket: then "
            "the system takes datagrams of that address alone.");
     by_hand(any_server,
             "strace -e trace=network ./zuc/zuc     # connect, or an address in recvfrom");
     Datagrams server, stranger;
-    Student client(program, at(server.local(), {"-t", "30"}));
+    Student client(program, at(server.local()));
     for (std::size_t number = 0; number < 3; ++number) {
         const auto asked = next_question(server, number);
         stranger.send_to(asked.sender, "Stranger.");
@@ -249,20 +214,10 @@ CHECK_OF_EACH(zuc, "takes no late answer for the next", "[pts:2][needs:asks the 
            "question: find out to which question an answer belongs.");
     by_hand(any_server, run(program));
     Datagrams server;
-    Student client(program, at(server.local(), {"-t", "30"}));
+    Student client(program, at(server.local()));
     answer_datagrams(server, [&](std::size_t number, const Endpoint &sender) {
         server.send_to(sender, answer(number)); // and once more by answer_datagrams
     });
-    expect_received(client);
-}
-
-CHECK_OF_EACH(zuc, "waits as long as -t says", "[pts:1][needs:asks again]") {
-    try_late_answer(program, "nc -u -l 127.0.0.1 65432     # type Ugly. after 6 seconds");
-    Datagrams server;
-    Student client(program, at(server.local()));
-    next_question(server, 0);
-    expect_patience(client);
-    answer_datagrams(server, [](std::size_t, const Endpoint &) {}); // it has asked again
     expect_received(client);
 }
 
@@ -279,7 +234,7 @@ CHECK_OF_EACH(tcp_clients, "reports that it cannot connect", "[pts:1]") {
     expect_failure(client);
 }
 
-CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1]") {
+CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1][needs:base]") {
     trying("The server takes the question or the frame, sends 3 bytes of its answer, and closes.",
            "recv returns 0 before the answer is complete: say so on standard error, and return 1.");
     by_hand("(sleep 3; printf abc) | nc -N -l 127.0.0.1 " + std::string(program.port),
@@ -287,14 +242,14 @@ CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1]") {
     Listener listener;
     Student client(program, at(listener.local()));
     Connection server = listener.accept();
-    server.receive(first_frame(program).size());
+    take_request(program, server);
     server.send(test::exchanges(program)[0].answer.substr(0, 3));
     server.shut_down_sending();
     server.receive_all();
     expect_failure(client);
 }
 
-CHECK_OF_EACH(client_programs, "gives up on a silent server", "[pts:1]") {
+CHECK_OF_EACH(client_programs, "gives up on a silent server", "[pts:1][needs:base]") {
     trying("With -t 1 (zuc: 3), the server takes what comes and says nothing.",
            "Wait for the answer with a limit of -t seconds (poll, or SO_RCVTIMEO); then say so on "
            "standard error, and return 1.");

@@ -46,7 +46,8 @@ CHECK_OF_EACH(zen_tcp_servers, "answers question after question",
     }
 }
 
-CHECK_OF_EACH(zen_tcp_servers, "takes a question in pieces", "[pts:1][needs:serves one client]") {
+CHECK_OF_EACH(zen_tcp_servers, "takes a question in pieces",
+              "[pts:1][needs:serves one client][faults][row 1]") {
     trying("A client sends a question byte by byte, each when the server has read the one before.",
            "TCP is a stream of bytes: what one recv returns need not be a whole question. Keep "
            "what has come until there is a '?'.");
@@ -57,7 +58,7 @@ CHECK_OF_EACH(zen_tcp_servers, "takes a question in pieces", "[pts:1][needs:serv
 }
 
 CHECK_OF_EACH(stream_programs, "takes several questions in one segment",
-              "[pts:1][needs:answers question after question]") {
+              "[pts:1][needs:answers question after question][faults][row 2]") {
     trying("A client sends three questions at once.",
            "One recv may return several questions. Answer each that is complete, and do not drop "
            "what follows the first '?'.");
@@ -141,22 +142,23 @@ CHECK_OF_EACH(stream_programs, "closes after an unrecognized question",
 
 CHECK_OF_EACH(stream_programs, "answers what came before an unrecognized question",
               "[pts:1][needs:takes several questions in one segment]"
-              "[needs:closes after an unrecognized question]") {
-    trying(
-        "A client sends, at once, a question of the table, one that is not in it, and 20,000 bytes "
-        "more.",
-        "Deliver the answers to the questions before the unrecognized one, then close. A close "
-        "with bytes unread resets the connection, and the reset may overtake the answers: shut "
-        "down sending, and read until the client has closed.");
+              "[needs:closes after an unrecognized question][faults][row 5]") {
+    trying("20 clients send, at once, a question of the table, one that is not in it, and 20,000 "
+           "bytes more.",
+           "Deliver the answers to the questions before the unrecognized one, then close. A close "
+           "with bytes unread resets the connection, and the reset may overtake the answers: shut "
+           "down sending, and read until the client has closed.");
     by_hand("",
             "(printf 'Explicit is better than?Flat is better than?'; head -c 20000 /dev/zero | tr "
             "'\\0' x; sleep 2) | nc 127.0.0.1 65432     # Implicit.");
     Server server(program);
-    Talk client(server);
-    client.send(question(1) + "Flat is better than?" + std::string(20'000, 'x'));
-    client.expect(letter(1), "the question before the unrecognized one was not answered");
-    client.expect_end();
-    require(!client.connection().was_reset(), "the connection was reset instead of closed");
+    for (int i = 0; i < 20; ++i) { // a reset overtakes the answer now and then
+        Talk client(server);
+        client.send(question(1) + "Flat is better than?" + std::string(20'000, 'x'));
+        client.expect(letter(1), "the question before the unrecognized one was not answered");
+        client.expect_end();
+        require(!client.connection().was_reset(), "the connection was reset instead of closed");
+    }
 }
 
 CHECK_OF_EACH(stream_programs, "answers no question that is only similar",
@@ -179,7 +181,7 @@ CHECK_OF_EACH(stream_programs, "answers no question that is only similar",
 }
 
 CHECK_OF_EACH(stream_programs, "goes on after a stop",
-              "[pts:1][needs:takes a question in pieces]") {
+              "[pts:1][needs:takes a question in pieces][faults][row 29]") {
     trying("A client sends half a question; the server is stopped (SIGSTOP) and goes on (SIGCONT); "
            "then comes the other half.",
            "A system call that was interrupted fails with EINTR, as recv with a time limit does "
@@ -187,7 +189,7 @@ CHECK_OF_EACH(stream_programs, "goes on after a stop",
     by_hand("", "(printf 'Simple is '; sleep 3; printf 'better than?'; sleep 1) | nc -N 127.0.0.1 "
                 "65432 & sleep 1; pkill -STOP -n -x " +
                     program.file() + "; sleep 1; pkill -CONT -n -x " + program.file() + "; wait");
-    Server server(program);
+    Server server(program, patient(program));
     Talk client(server);
     client.send("Simple is ");
     require(test::wait_until_read(client.connection()), "what the client sent was not read");

@@ -110,8 +110,8 @@ std::string_view code_of(std::string_view line) {
     return line.substr(0, line.find_last_not_of(white_space) + 1);
 }
 
-WrongProgram read_wrong_program(std::string_view text) {
-    WrongProgram program;
+ChangedProgram read_changed_program(std::string_view text) {
+    ChangedProgram program;
     std::size_t number = 0;
     const auto fail = [&](const std::string &what) {
         throw std::runtime_error("line " + std::to_string(number) + ": " + what);
@@ -131,13 +131,17 @@ WrongProgram read_wrong_program(std::string_view text) {
             else if (const std::string_view code = code_of(line.substr(1)); !code.empty())
                 lines.push_back({kind, std::string(code)});
         } else if (line.starts_with("Mistake: ")) program.mistake = value;
+        else if (line.starts_with("Style: ")) program.style = value;
         else if (line.starts_with("Loses: ")) program.loses.emplace_back(value);
         else if (line.starts_with("In: ") && program.file.empty()) program.file = value;
         else if (line.starts_with("In: ")) fail("a second line \"In: \"");
-        else fail("neither \"Mistake: \", \"Loses: \", \"In: \" nor \"@@\"");
+        else fail("neither \"Mistake: \", \"Style: \", \"Loses: \", \"In: \" nor \"@@\"");
     }
-    if (program.mistake.empty()) throw std::runtime_error("it has no line \"Mistake: \"");
-    if (program.loses.empty()) throw std::runtime_error("it has no line \"Loses: \"");
+    if (program.mistake.empty() == program.style.empty())
+        throw std::runtime_error("it has no line \"Mistake: \" or \"Style: \", or both");
+    if (program.loses.empty() != program.mistake.empty())
+        throw std::runtime_error(program.loses.empty() ? "it has no line \"Loses: \""
+                                                       : "a right program loses nothing");
     if (program.file.empty()) throw std::runtime_error("it has no line \"In: \"");
     if (program.edits.empty()) throw std::runtime_error("it has no edit, no line \"@@\"");
     for (std::size_t i = 0; i < program.edits.size(); ++i) {

@@ -1,16 +1,17 @@
-// Wrong programs, written as changes to right ones: the files of tests/wrong. They are made so that
-// they still apply when comments and white space of the right program have been changed.
+// Wrong programs, and right ones in another style, written as changes to those of the kit: the files
+// tests/wrong/*.edit and tests/right/*.edit. They are made so that they still apply when comments and
+// white space of the kit's program have been changed.
 //
 //     Mistake: The answers are sent without their full stop.
 //     Loses: zus: answers word for word
 //     In: zus/zus.cpp
-//
 //     @@
 //     -        send_back(server, client, answer);
 //     +        send_back(server, client, answer.substr(0, answer.size() - 1));
 //
 // A line "Mistake: ", one or more lines "Loses: " and a line "In: " tell what is wrong, which checks
-// it loses, and which program is changed. After them comes at least one edit. A line that begins with
+// it loses, and which program is changed. A right program has a line "Style: " instead, and loses
+// none. After them comes at least one edit. A line that begins with
 // "@@" begins an edit; what else stands on it means nothing. Of the other lines of an edit, the first
 // character tells what they are: '-' a line to remove, ' ' one to keep, '+' one to put in. A blank line
 // means nothing. So the hunks of "git diff" are edits.
@@ -37,9 +38,9 @@ struct Edit {
     std::vector<Line> lines; ///< at least one old line
 };
 
-struct WrongProgram {
-    std::string mistake;            ///< for readers
-    std::vector<std::string> loses; ///< names of checks, at least one
+struct ChangedProgram {
+    std::string mistake, style;     ///< one of them, for readers
+    std::vector<std::string> loses; ///< names of checks, at least one; of a right program, none
     std::string file;               ///< the program, from the directory of the kit: "zus/zus.cpp"
     std::vector<Edit> edits;        ///< at least one
 };
@@ -49,9 +50,9 @@ struct WrongProgram {
 /// the programs of the kit have none.
 std::string_view code_of(std::string_view line);
 
-/// Reads a file of tests/wrong. Throws std::runtime_error for what is not in the form that is described
+/// Reads such a file. Throws std::runtime_error for what is not in the form that is described
 /// above; where a line or an edit is to blame, with its number from 1.
-WrongProgram read_wrong_program(std::string_view text);
+ChangedProgram read_changed_program(std::string_view text);
 
 /// The text of a program after all `edits`. Each of them is looked for in `program` as it was before
 /// them, so their order does not matter. A removed line takes the comment behind it along. Lines of

@@ -14,7 +14,7 @@ namespace grade {
 std::size_t processors() { return std::max<std::size_t>(1, std::thread::hardware_concurrency()); }
 
 std::vector<std::string> Exercise::build_command(const std::vector<std::string> &arguments) const {
-    std::vector<std::string> command = {"make", "-s", "-k", "CXXFLAGS=-O1 -Wno-error"};
+    std::vector<std::string> command = {"make", "-s", "-k", "CXXFLAGS=-O1 -Wno-error -iquote ."};
     if (targets.size() > 1) command.push_back("-j" + std::to_string(processors()));
     command.insert(command.end(), arguments.begin(), arguments.end());
     bool any = false;

@@ -52,7 +52,9 @@ class Run {
   public:
     Run(const Settings &settings, Grading &grading,
         const std::function<void(const Grading &)> &changed)
-        : settings_(settings), grading_(grading), changed_(changed) {
+        : settings_(settings), grading_(grading), changed_(changed),
+          found_(find_sources(settings)) {
+        if (settings.built.empty()) grading.remarks = found_.remarks;
         const std::size_t jobs = settings.jobs > 0 ? settings.jobs : 2 * processors();
         slots_.resize(jobs);
         static std::vector<uid_t> users; // kept: a class is graded with the same ones
@@ -60,6 +62,7 @@ class Run {
         users_ = users;
         work_ = make_work_directory();
         for (const std::string &name : grading.exercises()) {
+            grading.sources[name] = fingerprint(settings, found_, name);
             Exercise exercise;
             exercise.name = name;
             exercise.directory = work_ / name;
@@ -99,8 +102,10 @@ class Run {
     std::vector<Job> slots_;
     std::vector<uid_t> users_;
     std::set<const Result *> running_;
+    const Found found_;
     fs::path work_;
     std::size_t scratches_ = 0, ended_ = 0;
+    bool has_news_ = false; // for changed_
     const Clock::time_point start_ = Clock::now();
     Clock::time_point next_look_ = start_, next_change_ = start_;
 };
@@ -113,6 +118,11 @@ void Run::to_the_end() {
             std::all_of(slots_.begin(), slots_.end(), [](const Job &job) { return !job.process; });
         if (idle) break;
         std::this_thread::sleep_for(Milliseconds(3));
+        if (has_news_ && Clock::now() > next_change_) {
+            has_news_ = false;
+            next_change_ = Clock::now() + Milliseconds(300);
+            changed_(grading_);
+        }
         if (Clock::now() > next_look_) {
             next_look_ = Clock::now() + Milliseconds(200);
             end_what_exceeds(slots_);
@@ -141,7 +151,8 @@ void Run::fill_slots() {
 bool Run::start_build(std::size_t slot) {
     for (Exercise &exercise : exercises_) {
         if (exercise.state != Exercise::waiting) continue;
-        if (settings_.built.empty()) copy_exercise(settings_, exercise.name, exercise.directory);
+        if (settings_.built.empty())
+            copy_exercise(settings_, found_, exercise.name, exercise.directory);
         const std::vector<std::string> command = settings_.built.empty()
                                                      ? exercise.build_command(settings_.make)
                                                      : std::vector<std::string>{};
@@ -248,9 +259,7 @@ void Run::end(std::size_t slot) {
     }
     remove_tree(job.scratch);
     job = Job();
-    if (Clock::now() < next_change_) return;
-    next_change_ = Clock::now() + Milliseconds(300);
-    changed_(grading_);
+    has_news_ = true;
 }
 
 void Run::set(Result &result, Status status, const std::string &report) {
@@ -276,11 +285,11 @@ void Run::show_progress(const std::string &name) const {
 } // namespace
 
 Grading run(const Settings &settings, const std::string &student,
-            const std::function<void(const Grading &)> &changed) {
+            const std::function<void(const Grading &)> &changed, const Scale &scale) {
     Grading grading;
+    grading.scale = scale;
     grading.student = student;
     grading.results = plan(settings);
-    grading.sources = fingerprint(settings, grading.exercises());
     const std::size_t planned = grading.results.size();
     {
         Run one(settings, grading, changed);

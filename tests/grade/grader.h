@@ -3,6 +3,7 @@
 #ifndef ZEN_TESTS_GRADE_GRADER_H
 #define ZEN_TESTS_GRADE_GRADER_H
 
+#include "download.h"
 #include "results.h"
 
 #include <csignal>
@@ -15,6 +16,7 @@ namespace grade {
 struct Settings {
     std::string kit = ".";          ///< where Makefile, zen.h and the other headers are
     std::string from = ".";         ///< the submission
+    Submission submission;          ///< or this, if it is not empty: a part of a download
     bool own_headers = false;       ///< take zen.h and so on of the submission
     std::vector<std::string> make;  ///< more arguments of make: "CXX=clang++", "SAN=address"
     std::string built;              ///< not empty: programs that are built already stand there
@@ -33,7 +35,7 @@ std::vector<Result> plan(const Settings &settings);
 /// file is there at any moment. A signal (SIGINT, SIGTERM) breaks it off. Throws std::runtime_error
 /// if it cannot be done at all, or if fewer checks have run than were planned.
 Grading run(const Settings &settings, const std::string &student,
-            const std::function<void(const Grading &)> &changed);
+            const std::function<void(const Grading &)> &changed, const Scale &scale = {});
 
 /// All checks that the program `checks` has; it stands beside this one.
 std::vector<Check> all_checks();

@@ -3,7 +3,7 @@
 //  - each wrong program of tests/wrong/, which must lose the check that its file names first; it may
 //    lose the others that it names, and no more; what depends on those is not checked; edits.h tells
 //    what such a file looks like;
-//  - each right program of tests/right/, which must get full points;
+//  - each right program of tests/right/, whole or changed in the same way, which must get full points;
 //  - each server of the kit in the place of each other of its transport, which must be told apart.
 //
 // Usage: check-grader [-n] [NAME ...], where NAME is a part of what it prints for a submission. Works
@@ -86,7 +86,8 @@ std::vector<std::string> failed_checks(const Grading &grading) {
 // "abs" of "framing-abs-no-limit.edit".
 std::string name_of(const std::string &file) {
     std::string rest = file;
-    if (rest.rfind("framing-", 0) == 0) rest = rest.substr(8);
+    for (const std::string exercise : {"framing-", "asyncio-"})
+        if (rest.rfind(exercise, 0) == 0) rest = rest.substr(exercise.size());
     return rest.substr(0, rest.find('-'));
 }
 
@@ -98,27 +99,36 @@ std::string contents(const fs::path &path) {
     return text.str();
 }
 
-// The text of the wrong program. Throws if its edits do not fit the kit's program.
-std::string text_of(const WrongProgram &wrong) { return edited(contents(wrong.file), wrong.edits); }
+// The text of the changed program. Throws if its edits do not fit the kit's program.
+std::string text_of(const ChangedProgram &program) {
+    return edited(contents(program.file), program.edits);
+}
 
 std::string check_edits(const fs::path &path) {
-    text_of(read_wrong_program(contents(path)));
+    text_of(read_changed_program(contents(path)));
     return "";
 }
 
-std::string check_wrong(const fs::path &path) {
-    const WrongProgram wrong = read_wrong_program(contents(path));
-    const std::vector<std::string> &loses = wrong.loses;
-    const std::string name = name_of(path.filename());
-    const fs::path exercise = fs::path(wrong.file).parent_path();
-    const Temporary submission;
-    fs::create_directory(submission.path / exercise);
+// A submission of the exercise of a changed program, in which the other files are the kit's.
+void submit(const ChangedProgram &program, const fs::path &submission) {
+    const fs::path exercise = fs::path(program.file).parent_path();
+    fs::create_directory(submission / exercise);
     for (const auto &entry : fs::directory_iterator(exercise))
         if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h")
-            fs::copy_file(entry.path(), submission.path / exercise / entry.path().filename());
-    std::ofstream(submission.path / wrong.file, std::ios::binary) << text_of(wrong);
+            fs::copy_file(entry.path(), submission / exercise / entry.path().filename());
+    std::ofstream(submission / program.file, std::ios::binary) << text_of(program);
+}
 
-    const Grading grading = grade_names(submission.path, {name});
+std::string check_changed(const fs::path &path) {
+    const ChangedProgram program = read_changed_program(contents(path));
+    const std::vector<std::string> &loses = program.loses;
+    const std::string name = name_of(path.filename());
+    const Temporary submission;
+    submit(program, submission.path);
+    const int patience = loses.empty() ? Settings().patience : short_patience;
+    const Grading grading = grade_names(submission.path, {name}, patience);
+    if (loses.empty())
+        return grading.earned() < grading.possible() ? lost_checks(grading) : std::string();
     const std::vector<std::string> failed = failed_checks(grading);
     const auto contains = [](const std::vector<std::string> &all, const std::string &one) {
         return std::find(all.begin(), all.end(), one) != all.end();
@@ -146,13 +156,16 @@ std::string check_right(const fs::path &directory) {
     std::vector<std::string> names;
     for (const test::Program &program : test::programs)
         if (program.option.empty() && fs::exists(directory / (std::string(program.path) + ".cpp")))
-            names.emplace_back(program.path.rfind("framing/", 0) == 0
-                                   ? program.name
-                                   : program.path.substr(0, program.path.find('/')));
+            names.emplace_back(program.name);
     if (names.empty()) return "there is no program in it";
     const Grading grading = grade_names(directory, names, Settings().patience);
     if (!grading.complete || grading.earned() < grading.possible()) return lost_checks(grading);
     return "";
+}
+
+// From outside, an event loop of asyncio/ is like that of tae.
+bool waits_in_epoll(const test::Program &program) {
+    return program.path.starts_with("asyncio/") || program.name == "tae" || program.name == "uae";
 }
 
 std::string check_swap(const std::string &in, const std::string &place_of) {
@@ -163,7 +176,7 @@ std::string check_swap(const std::string &in, const std::string &place_of) {
     fs::copy_file(fs::path(test::kit_directory()) / stranger.path, built.path / graded.path);
     std::vector<std::string> names;
     for (const Check &check : all_checks())
-        if (check.exercise == place_of && check.mechanism) names.push_back(check.name);
+        if (check.program == place_of && check.mechanism) names.push_back(check.name);
     const Grading grading = grade_names(".", names, short_patience, built.path);
     for (const Result &result : grading.results)
         if (result.check.mechanism && result.earned() < result.check.points) return "";
@@ -177,7 +190,7 @@ struct Submission {
     std::function<std::string()> check;
 };
 
-// With `edits_only`, nothing is graded, and of the wrong programs only the edits are checked.
+// With `edits_only`, nothing is graded: only the edits are checked.
 std::vector<Submission> submissions(bool edits_only) {
     std::vector<Submission> all;
     std::set<fs::path> files;
@@ -186,9 +199,8 @@ std::vector<Submission> submissions(bool edits_only) {
     for (const fs::path &path : files) {
         const std::string name = path.filename();
         if (fs::is_regular_file(path))
-            all.push_back({"wrong: " + name, [path, edits_only] {
-                               return edits_only ? check_edits(path) : check_wrong(path);
-                           }});
+            all.push_back({path.parent_path().filename().string() + ": " + name,
+                           [=] { return edits_only ? check_edits(path) : check_changed(path); }});
         else if (edits_only) continue;
         else if (name.rfind("hostile-", 0) == 0)
             all.push_back({"wrong: " + name, [path] { return check_hostile(path); }});
@@ -200,7 +212,8 @@ std::vector<Submission> submissions(bool edits_only) {
         for (const test::Program &graded : test::programs) {
             const bool servers = in.kind == graded.kind && (in.kind == test::Kind::tcp_server ||
                                                             in.kind == test::Kind::udp_server);
-            if (!servers || !in.option.empty() || !graded.option.empty() || in.name == graded.name)
+            if (!servers || !in.option.empty() || !graded.option.empty() ||
+                in.name == graded.name || (waits_in_epoll(in) && waits_in_epoll(graded)))
                 continue;
             const std::string a(in.name), b(graded.name);
             all.push_back({"swap: " + a + " for " + b, [a, b] { return check_swap(a, b); }});

@@ -1,8 +1,12 @@
 #include "place.h"
 
+#include "../support/programs.h"
+
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
+
+#include <unistd.h>
 
 namespace grade {
 
@@ -33,9 +37,19 @@ Place place_of_this_process() {
         if (!value) throw std::runtime_error(std::string(name) + " is not set: run grade instead");
         return value;
     };
-    return {setting("ZEN_GRADE_PROGRAMS"), setting("ZEN_GRADE_SCRATCH"),
+    return {setting("ZEN_GRADE_PROGRAMS"),
+            setting("ZEN_GRADE_SCRATCH"),
             static_cast<uid_t>(std::stoul(setting("ZEN_GRADE_USER"))),
-            std::stoi(setting("ZEN_GRADE_PATIENCE")), setting("ZEN_GRADE_LAUNCHER")};
+            std::stoi(setting("ZEN_GRADE_PATIENCE")),
+            setting("ZEN_GRADE_LAUNCHER"),
+            true};
+}
+
+Place place_of_the_kit() {
+    std::string scratch = std::filesystem::temp_directory_path() / "zen-checks-XXXXXX";
+    if (!mkdtemp(scratch.data())) throw std::runtime_error("cannot make " + scratch);
+    std::filesystem::permissions(scratch, std::filesystem::perms(0755));
+    return {std::filesystem::absolute(test::kit_directory()), scratch, geteuid(), 10, "", false};
 }
 
 } // namespace grade

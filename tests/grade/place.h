@@ -1,4 +1,5 @@
-// What the process of one check is told by the grader that starts it, and how it reports back.
+// What the process of one check is told by the grader that starts it, and how it reports back. In
+// tests/run, nobody tells it anything: there, the programs are the kit's own.
 #ifndef ZEN_TESTS_GRADE_PLACE_H
 #define ZEN_TESTS_GRADE_PLACE_H
 
@@ -16,6 +17,7 @@ struct Place {
     uid_t user = 0;       ///< whom they run as
     int patience = 10;    ///< seconds that a check waits for what should come at once
     std::string launcher; ///< the program that puts a command into the sandbox: `grade`
+    bool sandbox = true;  ///< false: there is none, as the programs are the kit's own
 };
 /// That of this process.
 extern Place place;
@@ -39,6 +41,10 @@ std::string checks_program();
 /// The command that runs the check of that name in that place; and what it reads of that.
 std::vector<std::string> check_command(const Place &place, const std::string &name);
 Place place_of_this_process();
+
+/// The place of a process that runs checks on the kit's own programs, as they would run without a
+/// grader. Its scratch directory is a new one; whoever has called this removes it.
+Place place_of_the_kit();
 
 } // namespace grade
 

@@ -102,10 +102,49 @@ int Grading::possible(std::string_view exercise) const {
     return sum;
 }
 
+// What an exercise is worth by the weights alone.
+static double share(const Grading &grading, const std::string &exercise) {
+    if (grading.scale.weights.empty()) return grading.possible(exercise);
+    const auto found = grading.scale.weights.find(exercise);
+    return found == grading.scale.weights.end() ? 1 : found->second;
+}
+
+double Grading::factor(const std::string &exercise) const {
+    double sum = 0;
+    for (const std::string &one : exercises()) sum += share(*this, one);
+    if (sum == 0 || possible(exercise) == 0) return 0;
+    return share(*this, exercise) / possible(exercise) * (scale.full > 0 ? scale.full : sum) / sum;
+}
+
+double Grading::value(const std::string &exercise) const {
+    double sum = 0;
+    for (const std::string &one : exercises())
+        if (exercise.empty() || exercise == one) sum += earned(one) * factor(one);
+    return sum;
+}
+
+double Grading::worth(const std::string &exercise) const {
+    double sum = 0;
+    for (const std::string &one : exercises())
+        if (exercise.empty() || exercise == one) sum += possible(one) * factor(one);
+    return sum;
+}
+
+std::string decimal(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", value);
+    std::string all = text;
+    while (all.back() == '0') all.pop_back();
+    if (all.back() == '.') all.pop_back();
+    return all;
+}
+
 std::string text_report(const Grading &grading, bool colour, bool hidden) {
     const std::string red = colour ? "\x1b[31m" : "", green = colour ? "\x1b[32m" : "",
                       bold = colour ? "\x1b[1m" : "", plain = colour ? "\x1b[0m" : "";
     std::string details, table;
+    for (const std::string &remark : grading.remarks) details += remark + "\n";
+    if (!details.empty()) details += "\n";
     const auto row = [&](const std::string &name, int earned, int possible,
                          const std::string &rest) {
         char line[160];
@@ -148,7 +187,10 @@ std::string text_report(const Grading &grading, bool colour, bool hidden) {
         if (!lost.empty()) details += bold + exercise + plain + "\n" + lost + "\n";
     }
     row("total", grading.earned(), grading.possible(), grading.complete ? "" : "   broken off");
-    return (details.empty() ? "" : details) + table;
+    if (grading.scale.full > 0 || !grading.scale.weights.empty())
+        table +=
+            "by the scale " + decimal(grading.value()) + " of " + decimal(grading.worth()) + "\n";
+    return details + table;
 }
 
 std::string gradescope(const Grading &grading) {
@@ -156,10 +198,29 @@ std::string gradescope(const Grading &grading) {
     std::string summary =
         grading.complete ? "Each check says what it tried and how to see it by hand."
                          : "The grading has not come to its end: what was not run earns nothing.";
-    for (const auto &[exercise, note] : grading.notes) summary += "\n" + note;
-    text += json(summary) +
+    const bool secret = std::any_of(grading.results.begin(), grading.results.end(),
+                                    [](const Result &result) { return result.check.hidden; });
+    for (const std::string &exercise : secret ? std::vector<std::string>() : grading.exercises())
+        summary += "\n" + exercise + ": " + decimal(grading.value(exercise)) + " of " +
+                   decimal(grading.worth(exercise));
+    std::string notes, sources, remarks;
+    const auto add = [](std::string &list, const std::string &item) {
+        list += (list.empty() ? "" : ", ") + item;
+    };
+    for (const auto &[exercise, note] : grading.notes) {
+        summary += "\n" + note;
+        add(notes, json(exercise) + ": " + json(note));
+    }
+    for (const std::string &remark : grading.remarks) {
+        summary += "\n" + remark;
+        add(remarks, json(remark));
+    }
+    for (const auto &[exercise, source] : grading.sources)
+        add(sources, json(exercise) + ": " + json(source));
+    text += json(summary) + ",\n  \"score\": " + decimal(grading.value()) +
             ",\n  \"extra_data\": {\"complete\": " + (grading.complete ? "true" : "false") +
-            ", \"sources\": " + json(grading.sources) + "},\n" +
+            ", \"sources\": {" + sources + "}, \"notes\": {" + notes + "}, \"remarks\": [" +
+            remarks + "]},\n" +
             "  \"output_format\": \"text\",\n  \"test_output_format\": \"text\",\n"
             "  \"stdout_visibility\": \"hidden\",\n  \"tests\": [";
     std::map<std::string, int> numbers;
@@ -169,36 +230,48 @@ std::string gradescope(const Grading &grading) {
                               exercises.begin();
         const bool good = result.earned() == result.check.points;
         text += text.back() == '[' ? "\n" : ",\n";
-        text += "    {\"score\": " + std::to_string(result.earned()) +
-                ", \"max_score\": " + std::to_string(result.check.points) +
+        const double factor = grading.factor(result.check.exercise);
+        text += "    {\"score\": " + decimal(result.earned() * factor) +
+                ", \"max_score\": " + decimal(result.check.points * factor) +
                 ", \"status\": " + (good ? "\"passed\"" : "\"failed\"") +
                 ", \"name\": " + json(result.check.name) + ", \"number\": \"" +
                 std::to_string(exercise + 1) + "." +
                 std::to_string(++numbers[result.check.exercise]) +
                 "\", \"output\": " + json(with_report(result)) + ", \"output_format\": \"text\"" +
                 ", \"tags\": [" + json(result.check.exercise) + "], \"visibility\": \"" +
-                (result.check.hidden ? "hidden" : "visible") + "\"}";
+                (result.check.hidden ? "hidden" : "visible") +
+                "\", \"extra_data\": {\"points\": " + std::to_string(result.check.points) +
+                ", \"verdict\": " + json(verdict(result)) + "}}";
     }
     return text + "\n  ]\n}\n";
 }
 
-bool take_scores(Grading &grading, const std::string &results_json) try {
+bool take_results(Grading &grading, const std::string &results_json) try {
     const test::Json json = test::Json::parse(results_json);
     const test::Json &about = json["extra_data"];
-    if (!about["complete"].truth || about["sources"].string != grading.sources) return false;
+    if (!about["complete"].truth) return false;
+    for (const auto &[exercise, source] : grading.sources)
+        if (about["sources"][exercise].string != source) return false;
     std::map<std::string, const test::Json *> tests;
     for (const test::Json &one : json["tests"].items) tests[one["name"].string] = &one;
-    std::vector<Result> results = grading.results;
-    for (Result &result : results) {
-        const auto found = tests.find(result.check.name);
-        if (found == tests.end()) return false;
-        const test::Json &one = *found->second;
-        if (one["max_score"].value != result.check.points) return false;
-        result.status = one["score"].value == result.check.points ? Status::passed : Status::failed;
+    Grading taken = grading;
+    for (Result &result : taken.results) {
+        const test::Json &one = *tests.at(result.check.name);
+        if (one["extra_data"]["points"].value != result.check.points) return false;
+        const std::string said = one["extra_data"]["verdict"].string;
+        while (verdict(result) != said)
+            if (result.status == Status::undetermined) return false;
+            else result.status = static_cast<Status>(static_cast<int>(result.status) + 1);
+        const std::string &output = one["output"].string; // see with_report()
+        if (output.size() > said.size() + 2) result.report = output.substr(said.size() + 2);
     }
-    grading.results = results;
-    grading.seconds = json["execution_time"].value;
-    return grading.complete = true;
+    for (const auto &[exercise, note] : about["notes"].members) taken.notes[exercise] = note.string;
+    taken.remarks.clear();
+    for (const test::Json &remark : about["remarks"].items) taken.remarks.push_back(remark.string);
+    taken.seconds = json["execution_time"].value;
+    taken.complete = true;
+    grading = taken;
+    return true;
 } catch (const std::exception &) {
     return false;
 }
@@ -261,7 +334,7 @@ std::string autolab(const Grading &grading) {
     std::string text = "{\"scores\": {";
     for (const std::string &exercise : grading.exercises())
         text += (text.back() == '{' ? "" : ", ") + json(exercise) + ": " +
-                std::to_string(grading.earned(exercise));
+                decimal(grading.value(exercise));
     return text + "}}";
 }
 

@@ -20,13 +20,17 @@ struct Limits {
     long descriptors = 4096;
     long soft_descriptors = 0; ///< until it raises its limit itself; 0 = as many
     long processes = 600;      ///< more than the user has already
+    long unread_output = -1;   ///< standard output is a pipe that nobody reads, with so many bytes
+                               ///< in it, or as many as it takes; -1 = the grader reads it
 };
 
 /// A user id of nobody's that no other grader on this machine uses, held until this process ends;
 /// the own one if the grader is not root.
 uid_t take_user();
 
-/// The command that runs `command` in the sandbox: in `directory`, as `user`, with these limits.
+/// The command that runs `command` in the sandbox: in `directory`, as `user`, with these limits. Where
+/// this process has no sandbox (place.h), it is run in `directory`, under those limits alone that are
+/// not the usual ones. There, the limit on processes takes another user, if this one is root.
 std::vector<std::string> sandboxed(const std::vector<std::string> &command,
                                    const std::string &directory, uid_t user, const Limits &limits);
 

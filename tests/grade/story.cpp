@@ -13,6 +13,7 @@ Story story;
 namespace {
 
 constexpr std::size_t shown_lines = 8, shown_columns = 160; // of a program's output
+constexpr std::size_t all_lines = 60, all_columns = 400;    // where all of it is to be seen
 
 // The bytes as an argument of printf in the shell.
 std::string printf_argument(std::string_view bytes) {
@@ -30,17 +31,17 @@ std::string printf_argument(std::string_view bytes) {
 }
 
 // The last lines of what a program has printed, each marked and shown as printable ASCII.
-std::string last_lines(const std::string &output) {
+std::string last_lines(const std::string &output, std::size_t count = shown_lines,
+                       std::size_t columns = shown_columns) {
     std::vector<std::string> lines;
     std::istringstream text(
         output.substr(output.size() - std::min<std::size_t>(output.size(), 20'000)));
     for (std::string line; std::getline(text, line);) lines.push_back(line);
     std::string shown;
-    for (std::size_t i = lines.size() - std::min(lines.size(), shown_lines); i < lines.size();
-         ++i) {
-        const std::string quoted = test::shown(lines[i].substr(0, shown_columns));
+    for (std::size_t i = lines.size() - std::min(lines.size(), count); i < lines.size(); ++i) {
+        const std::string quoted = test::shown(lines[i].substr(0, columns));
         shown += "\n    | " + quoted.substr(1, quoted.size() - 2);
-        if (lines[i].size() > shown_columns) shown += " ...";
+        if (lines[i].size() > columns) shown += " ...";
     }
     return shown;
 }
@@ -69,6 +70,10 @@ std::string default_chapter(const Program &program) {
         {"mzts", "TCP in a pool of threads: mzts"},
         {"mzus", "UDP in a pool of threads: mzus"},
         {"ss", "A framework: sszt and sszu"},
+        {"tacb", "The loop turned inside out: tacb"},
+        {"uacb", "The loop turned inside out: tacb"},
+        {"asyn", "Protocol and Transport: asynpro, asyndg"},
+        {"tac", "Coroutines: tacr"},
         {"ta", "One thread, many clients: tas, tap, tae"},
         {"ua", "UDP with select, poll and epoll: uas, uap, uae"},
         {"a", "Message framing: abs/abc, ads/adc, afs/afc"}};
@@ -76,6 +81,15 @@ std::string default_chapter(const Program &program) {
         if (program.name.rfind(beginning, 0) == 0) return std::string(title);
     return "";
 }
+
+// Whether the server has ended that was to serve. It is given a moment, as what ends it may have
+// closed the connection before.
+bool server_has_ended() {
+    return story.server_serves && story.student && story.student->wait_exit(Milliseconds(200));
+}
+
+const char *const end_of_server = "Your server has ended: why? Its status stands above, with all "
+                                  "that it printed on standard error.";
 
 // What may hold what a program has printed, so that it can be shown on a terminal.
 std::string printable(const std::string &text) {
@@ -102,21 +116,28 @@ std::string compose(const std::string &what, const std::string &expected,
     if (story.talked) add_line(text, "sent:", story.sent.empty() ? "nothing" : story.sent);
     add_line(text, "expected:", expected);
     add_line(text, story.talked ? "received:" : "found:", received);
+    const bool has_ended = server_has_ended();
     if (Student *student = story.student) {
         const std::string out = last_lines(student->standard_output()),
-                          err = last_lines(student->standard_error());
+                          err = has_ended
+                                    ? last_lines(student->standard_error(), all_lines, all_columns)
+                                    : last_lines(student->standard_error());
         add_line(text, "program:", student->command() + " (" + student->status_text() + ")");
         if (!out.empty()) text += "  its last lines:" + out + "\n";
-        if (!err.empty()) text += "  its last lines on standard error:" + err + "\n";
+        if (!err.empty())
+            text += (has_ended ? "  all that it printed on standard error:"
+                               : "  its last lines on standard error:") +
+                    err + "\n";
     }
-    add_line(text, "hint:", story.mistake, true);
+    if (has_ended) add_line(text, "hint:", end_of_server, true);
+    add_line(text, has_ended ? "" : "hint:", story.mistake, true);
     add_line(text, "", "(LAB.md, \"" + story.chapter + "\")");
     const bool is_client = test::is_client(*story.program);
     if (story.first_terminal.empty() && !is_client)
         story.first_terminal = "make " + story.program->file() + " && ./" +
                                std::string(story.program->path) + story.options;
     add_line(text, "by hand:", "terminal 1:  " + story.first_terminal);
-    add_line(text, "", "terminal 2:  " + story.second_terminal);
+    if (!story.second_terminal.empty()) add_line(text, "", "terminal 2:  " + story.second_terminal);
     return printable(text);
 }
 

@@ -5,6 +5,7 @@
 
 #include "check.h"
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,12 +22,14 @@ struct Undetermined : std::runtime_error {
 
 /// As far as the check has come.
 struct Story {
+    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
     const Program *program = nullptr;
     std::string tried, mistake, chapter, first_terminal, second_terminal;
     std::string sent, expected, received;    ///< shown
     bool talked = false, has_recipe = false; ///< by_hand was called
     Student *student = nullptr;
-    std::string options; ///< of the student's program, as typed
+    bool server_serves = false; ///< the student's program is a server, and not told to end
+    std::string options;        ///< of the student's program, as typed
 };
 extern Story story;
 

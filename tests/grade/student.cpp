@@ -23,8 +23,20 @@ static std::vector<std::string> with_option(const Program &program,
 static std::vector<std::string> student_command(const Program &program,
                                                 std::vector<std::string> arguments, Limits limits) {
     if (test::sanitized) limits.address_space = 0;
+    // UndefinedBehaviorSanitizer opens pipes to look at an object, and calls it bad where it cannot.
+    if (test::sanitized && limits.descriptors < 32)
+        undetermined("a sanitizer needs descriptors of its own");
     arguments = with_option(program, std::move(arguments));
     arguments.insert(arguments.begin(), place.programs + "/" + std::string(program.path));
+    if (limits.unread_output >=
+        0) { // fills the pipe by a descriptor of its own, which does not wait
+        const std::string fill = "dd if=/dev/zero of=output bs=512 oflag=nonblock count=" +
+                                 std::to_string(limits.unread_output / 512);
+        arguments.insert(arguments.begin(), {"/bin/sh", "-c",
+                                             "rm -f output && mkfifo output && exec 1<>output && " +
+                                                 fill + " 2>/dev/null; exec \"$@\"",
+                                             "sh"});
+    }
     return sandboxed(arguments, place.scratch, place.user, limits);
 }
 
@@ -32,6 +44,7 @@ Student::Student(const Program &program, std::vector<std::string> arguments, con
     : Process(student_command(program, arguments, limits),
               typed(program, with_option(program, arguments))) {
     story.student = this;
+    story.server_serves = false;
 }
 
 Student::~Student() {
@@ -53,6 +66,7 @@ static std::vector<std::string> server_arguments(std::vector<std::string> option
 Server::Server(const Program &program, const std::vector<std::string> &options,
                const std::string &host, const Limits &limits, std::uint16_t port)
     : Student(program, server_arguments(options, host, port), limits), program_(program) {
+    story.server_serves = true;
     story.options.clear();
     for (const std::string &option : with_option(program, options)) story.options += " " + option;
     address_.host = host;
@@ -76,6 +90,11 @@ Server::Server(const Program &program, const std::vector<std::string> &options,
 std::optional<std::string> Server::ready_line(Milliseconds limit) {
     if (!ready_line_) ready_line_ = next_line(limit);
     return ready_line_;
+}
+
+void Server::signal(int number) const {
+    if (number == SIGINT || number == SIGTERM || number == SIGKILL) story.server_serves = false;
+    Process::signal(number);
 }
 
 LookAs Server::eyes() const { return LookAs(place.user); }

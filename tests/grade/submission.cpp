@@ -3,8 +3,6 @@
 #include "../support/process.h"
 
 #include <fstream>
-#include <map>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -18,58 +16,41 @@ namespace grade {
 
 namespace {
 
-constexpr std::uintmax_t most_source = 1 << 20; // bytes
-constexpr std::size_t most_sources = 100;
-
-bool is_source(const fs::path &path) {
-    const std::string kind = path.extension();
-    for (const char *one : {".cpp", ".h", ".hpp", ".hh", ".hxx", ".inc", ".ipp", ".tpp"})
-        if (kind == one) return true;
-    return false;
-}
-
-// A plain file of a reasonable size: no link to something else, no pipe.
-bool may_be_taken(const fs::path &file) {
-    std::error_code error;
-    const fs::file_status status = fs::symlink_status(file, error);
-    return !error && fs::is_regular_file(status) && fs::file_size(file, error) <= most_source &&
-           !error;
-}
-
 // The files that an exercise is built from, by their place in the directory of the build.
-std::map<fs::path, fs::path> sources_of(const Settings &settings, const std::string &exercise) {
-    const fs::path kit = settings.kit, submission = settings.from;
-    std::map<fs::path, fs::path> sources;
-    const auto take = [&](const fs::path &place, const fs::path &file) {
-        if (may_be_taken(file)) sources[place] = file;
-    };
-    take("Makefile", kit / "Makefile");
-    for (const char *header : {"zen.h", "program.h", "socketserver.h"}) {
-        take(header, kit / header);
-        if (settings.own_headers) take(header, submission / header);
+std::map<std::string, fs::path> sources_of(const Settings &settings, const Found &found,
+                                           const std::string &exercise) {
+    const fs::path kit = settings.kit;
+    std::error_code error; // the kit of an autograder has no directory of zens
+    std::map<std::string, fs::path> sources = {{"Makefile", kit / "Makefile"}};
+    for (const char *header : {"zen.h", "program.h", "socketserver.h"})
+        sources[header] = kit / header;
+    for (const auto &entry : fs::directory_iterator(kit / exercise, error)) // frames.h, asyncio/*.h
+        if (entry.path().extension() == ".h") // unless they have their own
+            sources[exercise + "/" + entry.path().filename().string()] = entry.path();
+    for (const auto &[place, file] : found.sources) {
+        const bool beside = fs::path(place).parent_path() == exercise;
+        if (beside || (settings.own_headers && place.find('/') == place.npos))
+            sources[place] = file;
     }
-    take(exercise + "/frames.h", kit / exercise / "frames.h"); // unless they have their own
-    std::error_code error;
-    if (!fs::is_directory(fs::symlink_status(submission / exercise, error))) return sources;
-    std::set<fs::path> own;
-    for (const auto &entry : fs::directory_iterator(submission / exercise, error))
-        if (is_source(entry.path())) own.insert(entry.path());
-    std::size_t count = 0;
-    for (const fs::path &file : own)
-        if (++count <= most_sources) take(exercise / file.filename(), file);
     return sources;
 }
 
 } // namespace
 
-void copy_exercise(const Settings &settings, const std::string &exercise, const fs::path &to) {
+Found find_sources(const Settings &settings) {
+    return find_sources(settings.submission.empty() ? Submission{{"", settings.from}}
+                                                    : settings.submission);
+}
+
+void copy_exercise(const Settings &settings, const Found &found, const std::string &exercise,
+                   const fs::path &to) {
     fs::create_directories(to / exercise);
-    for (const auto &[place, file] : sources_of(settings, exercise))
+    for (const auto &[place, file] : sources_of(settings, found, exercise))
         std::ofstream(to / place, std::ios::binary)
             << std::ifstream(file, std::ios::binary).rdbuf();
 }
 
-std::string fingerprint(const Settings &settings, const std::vector<std::string> &exercises) {
+std::string fingerprint(const Settings &settings, const Found &found, const std::string &exercise) {
     std::uint64_t hash =
         14'695'981'039'346'656'037u; // FNV-1a: no secret, only unlikely to be equal
     const auto add = [&](const std::string &text) {
@@ -78,13 +59,12 @@ std::string fingerprint(const Settings &settings, const std::vector<std::string>
     };
     for (const std::string &argument : settings.make) add(argument);
     add(std::to_string(settings.seconds));
-    for (const std::string &exercise : exercises)
-        for (const auto &[place, file] : sources_of(settings, exercise)) {
-            std::ostringstream text;
-            text << std::ifstream(file, std::ios::binary).rdbuf();
-            add(place);
-            add(text.str());
-        }
+    for (const auto &[place, file] : sources_of(settings, found, exercise)) {
+        std::ostringstream text;
+        text << std::ifstream(file, std::ios::binary).rdbuf();
+        add(place);
+        add(text.str());
+    }
     std::ostringstream digits;
     digits << std::hex << hash;
     return digits.str();

@@ -14,14 +14,17 @@
 
 namespace grade {
 
+/// What is taken of the submission.
+Found find_sources(const Settings &settings);
+
 /// Makes the directory in which an exercise is built: the kit's Makefile and headers, and the sources of
-/// the submission that are plain files of a reasonable size.
-void copy_exercise(const Settings &settings, const std::string &exercise,
+/// the submission.
+void copy_exercise(const Settings &settings, const Found &found, const std::string &exercise,
                    const std::filesystem::path &to);
 
-/// A number, in hexadecimal digits, that differs when what copy_exercise() copies for one of these
-/// exercises differs, or when a setting does that can change the points.
-std::string fingerprint(const Settings &settings, const std::vector<std::string> &exercises);
+/// A number, in hexadecimal digits, that differs when what copy_exercise() copies differs, or when a
+/// setting does that can change the points.
+std::string fingerprint(const Settings &settings, const Found &found, const std::string &exercise);
 
 /// Makes `user` the owner of a file or directory; of a directory and all that is in it. Throws
 /// std::runtime_error if the system does not allow that.

@@ -1,6 +1,7 @@
 // The clients that a check is written with: Talk and Ask of check.h.
 #include "check.h"
 
+#include "place.h"
 #include "story.h"
 
 #include <algorithm>
@@ -35,11 +36,14 @@ static std::string answers_of(const std::string &letters) {
     return bytes;
 }
 
-// A check may wait often, and each time not too long: before it is ended for that, it says where.
+// A check may wait often, and each time not too long: before the grader ends it for that, it says
+// where.
+// Nobody ends it in tests/run, on a machine that may be very busy.
 static void require_time() {
-    static const auto start = std::chrono::steady_clock::now();
-    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(40))
-        fail("after 40 seconds the check has not come to its end: the server is far too slow");
+    const std::chrono::seconds most(place.sandbox ? 40 : 300);
+    if (std::chrono::steady_clock::now() - story.begin > most)
+        fail("after " + std::to_string(most.count()) +
+             " seconds the check has not come to its end: the server is far too slow");
 }
 
 // With a small receive buffer goes a small segment: the system sizes the server's send buffer by it,
@@ -54,35 +58,47 @@ static test::Connection connect(const Endpoint &server, int receive_buffer) {
 }
 
 Talk::Talk(const Server &server, int receive_buffer)
-    : connection_(connect(server.address(), receive_buffer)), first_(!story.talked) {
+    : connection_(connect(server.address(), receive_buffer)) {
     story.talked = true;
 }
 
-// What the first client does is what the recipe shows.
-static void note_sent(bool first, const std::string &all, std::string_view piece, bool in_pieces) {
-    story.sent = test::shown(all);
-    if (!first || story.has_recipe || all.size() > 400) return;
-    std::string &command = story.second_terminal;
-    const std::string end = "; sleep 2) | nc -N 127.0.0.1 " + std::string(story.program->port);
-    if (const auto at = command.rfind("; sleep 2)"); at != command.npos) command.erase(at);
-    if (command.empty()) command = "(";
-    else command += "; sleep 1; ";
-    if (in_pieces && piece.size() > 1)
-        command += printf_command(piece.substr(0, piece.size() / 2)) + "; sleep 1; " +
-                   printf_command(piece.substr(piece.size() / 2));
-    else command += printf_command(piece);
-    command += end;
+// What nc says that begins like this.
+static std::string nc(const std::string &beginning) {
+    return beginning + " 127.0.0.1 " + std::string(story.program->port);
+}
+
+// The recipe shows what that client does with which the check fails: the last one that has sent, if
+// it does not fail with another.
+void Talk::tell_story() {
+    story.sent = test::shown(sent_);
+    if (story.has_recipe) return;
+    story.second_terminal = sent_.empty() ? nc("nc -d") : command_;
+}
+
+void Talk::note_sent(std::string_view piece, bool in_pieces) {
+    const bool is_first = sent_.empty();
+    sent_ += piece;
+    const std::string end = nc("; sleep 2) | nc -N");
+    if (sent_.size() > 400) command_.clear();
+    else if (is_first || !command_.empty()) {
+        if (is_first) command_ = "(";
+        else command_.replace(command_.rfind("; sleep 2)"), command_.npos, "; sleep 1; ");
+        if (in_pieces && piece.size() > 1)
+            command_ += printf_command(piece.substr(0, piece.size() / 2)) + "; sleep 1; " +
+                        printf_command(piece.substr(piece.size() / 2));
+        else command_ += printf_command(piece);
+        command_ += end;
+    }
+    tell_story();
 }
 
 void Talk::send(std::string_view bytes) {
-    sent_ += bytes;
-    note_sent(first_, sent_, bytes, false);
+    note_sent(bytes, false);
     connection_.send(bytes);
 }
 
 void Talk::send_in_pieces(std::string_view bytes, std::size_t size) {
-    sent_ += bytes;
-    note_sent(first_, sent_, bytes, true);
+    note_sent(bytes, true);
     for (; !bytes.empty(); bytes.remove_prefix(std::min(size, bytes.size()))) {
         connection_.send(bytes.substr(0, size));
         if (!test::wait_until_read(connection_)) fail_with("the server reads no more", "");
@@ -98,23 +114,21 @@ std::size_t Talk::send_without_reading(std::string_view bytes) {
         if (count < 0 && errno != EAGAIN && errno != EINTR) break;
         if (count > 0) taken += static_cast<std::size_t>(count);
     }
-    sent_ += bytes.substr(0, taken);
-    story.sent = test::shown(sent_);
+    note_sent(bytes.substr(0, taken), false);
     test::wait_until_read_or_stuck(connection_); // the system may have taken more than the server
     return taken;
 }
 
 std::string Talk::converse_late(std::string_view bytes) {
     const std::size_t taken = send_without_reading(bytes);
-    sent_ += bytes.substr(taken);
-    story.sent = test::shown(sent_);
+    note_sent(bytes.substr(taken), false);
     return connection_.exchange(bytes.substr(taken), 3 * patience);
 }
 
 void Talk::finish() { connection_.shut_down_sending(); }
 
 void Talk::fail_with(const std::string &what, std::string_view expected, const std::string &then) {
-    story.sent = test::shown(sent_);
+    tell_story();
     fail(what, test::shown(expected) + then,
          test::shown(received_) + (connection_.was_reset() ? ", then the connection was reset"
                                    : connection_.ended()   ? ", then the end of file"
@@ -160,6 +174,21 @@ void Talk::expect_bytes(std::string_view bytes, const std::string &otherwise) {
     if (received_ != bytes) fail_with(otherwise, bytes);
 }
 
+void Talk::expect_texts(const std::vector<std::string> &texts, const std::string &otherwise) {
+    require_time();
+    std::size_t next = 0, end = 0; // what has been found, and where it ended
+    const auto all_found = [&] {
+        for (; next < texts.size(); ++next) {
+            const std::size_t begin = received_.find(texts[next], end);
+            if (begin == received_.npos) return false;
+            end = begin + texts[next].size();
+        }
+        return true;
+    };
+    receive_until(all_found, patience);
+    if (!all_found()) fail_with(otherwise, texts[next]);
+}
+
 void Talk::expect_end(const std::string &otherwise) {
     if (!ends(patience)) fail_with(otherwise, answers_of(answers_), ", then the end of file");
 }
@@ -175,6 +204,15 @@ std::vector<std::string> few_workers(const Program &program) {
     return program.has('w') ? std::vector<std::string>{"-w", "2"} : std::vector<std::string>{};
 }
 
+std::vector<std::string> patient(const Program &program, std::vector<std::string> options) {
+    const std::vector<std::string> a_day = {"-t", "86400"};
+    if (!program.has('t')) return options;
+    Student asked(program, {a_day[0], a_day[1], "-h"});
+    if (asked.wait_exit(Milliseconds(3000)) == 0)
+        options.insert(options.end(), a_day.begin(), a_day.end());
+    return options;
+}
+
 Ask::Ask(const Server &server) : server_(server.address()), socket_(server.address().host) {
     story.talked = true;
 }
@@ -182,9 +220,9 @@ Ask::Ask(const Server &server) : server_(server.address()), socket_(server.addre
 void Ask::send(std::string_view datagram) {
     sent_ = datagram;
     story.sent = test::shown(datagram);
-    if (story.second_terminal.empty() && datagram.size() <= 400)
-        story.second_terminal = printf_command(datagram) + " | nc -u -w 2 127.0.0.1 " +
-                                std::string(story.program->port);
+    if (!story.has_recipe)
+        story.second_terminal =
+            datagram.size() > 400 ? "" : printf_command(datagram) + nc(" | nc -u -w 2");
     socket_.send_to(server_, datagram);
 }
 

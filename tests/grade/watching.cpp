@@ -6,6 +6,9 @@
 #include <sstream>
 #include <thread>
 
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 using test::eventually, test::sanitizer_threads, test::sleeping_in, test::thread_count,
@@ -24,6 +27,37 @@ std::vector<Talk> talking_clients(Server &server, int count) {
     std::vector<Talk> clients;
     for (int i = 0; i < count; ++i) clients.push_back(talking_client(server));
     return clients;
+}
+
+test::Exchange simple_exchange(const Program &program) {
+    if (!test::is_framing_server(program)) return test::exchanges(program)[0];
+    const std::string frame = program.name == "abs"
+                                  ? std::string("\0\1\1\0", 4) + std::string(0x010100, '.')
+                                  : test::framed(program, "Hello");
+    return {frame, frame};
+}
+
+bool is_answered(Server &server, Talk &client, Milliseconds limit) {
+    const test::Exchange exchange = simple_exchange(server.program());
+    client.send(exchange.question);
+    if (!test::is_framing_server(server.program())) return client.gets(letter(0), limit);
+    return client.connection().receive(exchange.answer.size(), limit) == exchange.answer;
+}
+
+void send_until_stuck(Talk &client, std::string_view bytes) {
+    const int own = client.connection().get();
+    pollfd writable = {own, POLLOUT, 0};
+    while (!bytes.empty() && poll(&writable, 1, 200) > 0) {
+        const ssize_t count = send(own, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (count < 0 && errno != EAGAIN && errno != EINTR) return; // the server has closed
+        if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+}
+
+long kept_for(Talk &client, std::size_t answers) {
+    int arrived = 0;
+    ioctl(client.connection().get(), FIONREAD, &arrived);
+    return static_cast<long>(answers) - arrived - test::under_way_from_peer(client.connection());
 }
 
 void expect_threads(const Server &server, std::size_t count, const std::string &when) {

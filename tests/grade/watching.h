@@ -16,6 +16,20 @@ namespace grade {
 Talk talking_client(Server &server);
 std::vector<Talk> talking_clients(Server &server, int count);
 
+/// A question, or a frame of which each length of abs is the same in either byte order, and what must
+/// come back.
+test::Exchange simple_exchange(const Program &program);
+/// Whether a client gets an answer within the limit when it has sent that. For the Zen protocol, it
+/// need not be right word for word.
+bool is_answered(Server &server, Talk &client, Milliseconds limit = patience);
+
+/// Sends, and reads nothing, until the server has taken nothing for a fifth of a second.
+void send_until_stuck(Talk &client, std::string_view bytes);
+
+/// How many bytes of the `answers` that it has made for a client the server itself still has: neither
+/// its kernel nor that of the client, which has read none of them, has got these.
+long kept_for(Talk &client, std::size_t answers);
+
 /// That it comes to have so many threads; so many children, zombies included.
 void expect_threads(const Server &server, std::size_t count, const std::string &when);
 void expect_children(const Server &server, std::size_t count, const std::string &when);

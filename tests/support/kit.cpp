@@ -18,10 +18,29 @@ void check_bytes(Process &program, std::string_view sent, std::string_view expec
                                 << program.description());
 }
 
+void check_exit(Process &process, int expected, Milliseconds limit) {
+    const auto status = process.wait_exit(limit);
+    INFO("expected: exit status " << expected);
+    CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == expected);
+}
+
+void check_sleeps(Process &process, Milliseconds silence, Milliseconds most) {
+    const Milliseconds used = processor_time(process.pid());
+    CHECK_PROGRAM(process, !process.wait_exit(silence, false));
+    CHECK_PROGRAM(process, processor_time(process.pid()) - used <= most);
+}
+
+void check_exchange(Server &server, Connection &client, const Exchange &exchange) {
+    CHECK_PROGRAM(server, client.send(exchange.question));
+    check_bytes(server, exchange.question, exchange.answer, client.receive(exchange.answer.size()));
+}
+
 void check_stops(Server &server, int signal) {
     server.signal(signal);
-    const auto status = server.wait_exit(stop_limit);
-    CHECK_PROGRAM(server, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+#ifdef __SANITIZE_THREAD__ // its runtime loses a signal now and then, also in a program of ten lines
+    if (!server.wait_exit(Milliseconds(2'000))) server.signal(signal);
+#endif
+    check_exit(server, 0, stop_limit);
     const std::string out = server.standard_output(), last = "\nServer stopped\n";
     CHECK_PROGRAM(server, out.size() > last.size() &&
                               out.compare(out.size() - last.size(), last.size(), last) == 0);
@@ -74,11 +93,8 @@ void Live::check_but_for_silence() {
 
 void Live::check() {
     check_but_for_silence();
-    if (server_.wait_exit(Milliseconds(0))) return;
-    const pid_t pid = server_.pid();
-    const Milliseconds used = processor_time(pid);
-    CHECK_PROGRAM(server_, !server_.wait_exit(Milliseconds(200), false)); // a silence
-    CHECK_PROGRAM(server_, processor_time(pid) - used <= Milliseconds(30));
+    if (!server_.wait_exit(Milliseconds(0)))
+        check_sleeps(server_, Milliseconds(200), Milliseconds(30));
 }
 
 bool needs_root(std::string_view tool) {
@@ -124,15 +140,13 @@ std::vector<std::string> injecting(std::initializer_list<std::string> injections
 }
 
 void check_succeeds(Client &client, const std::string &output) {
-    const auto status = client.wait_exit();
-    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
+    check_exit(client, 0);
     CHECK_PROGRAM(client, client.standard_output() == output);
     CHECK_PROGRAM(client, client.standard_error().empty());
 }
 
 void check_fails(Client &client, const std::string &line, int expected) {
-    const auto status = client.wait_exit();
-    CHECK_PROGRAM(client, status && WIFEXITED(*status) && WEXITSTATUS(*status) == expected);
+    check_exit(client, expected);
     INFO(client.description() << "expected: " << line);
     const std::string error = client.standard_error();
     CHECK(error.substr(0, line.size() + 1) == line + "\n");

@@ -73,6 +73,11 @@ constexpr bool is_server_with_time_limit(const Program &program) {
     return program.has('q') && program.has('t');
 }
 
+/// With a thread or a process for each client, and any number of them.
+constexpr bool is_unlimited_server(const Program &program) {
+    return program.path == "sszt/sszt" || is_framing_server(program);
+}
+
 /// The programs for which `predicate` holds, as a table for TEST_OF_EACH.
 template <bool (*predicate)(const Program &)> constexpr auto select() {
     std::array<Program, std::count_if(programs.begin(), programs.end(), predicate)> selected{};
@@ -86,6 +91,7 @@ inline constexpr auto framing_servers = select<is_framing_server>();
 inline constexpr auto udp_servers = select<is_udp_server>();
 inline constexpr auto concurrent_tcp_servers = select<is_concurrent_tcp_server>();
 inline constexpr auto forking_servers = select<is_forking_server>();
+inline constexpr auto unlimited_servers = select<is_unlimited_server>();
 inline constexpr auto event_loops = select<is_event_loop>();
 inline constexpr auto tcp_event_loops = select<is_tcp_event_loop>();
 inline constexpr auto answer_keepers = select<keeps_answers>();
@@ -145,6 +151,16 @@ bool needs_own_network(); ///< for OwnNetwork, see network.h
 /// {"accept,accept4:error=ECONNABORTED:when=2"}.
 std::vector<std::string> injecting(std::initializer_list<std::string> injections);
 
+/// Checks that a process ends by itself, with that status.
+void check_exit(Process &process, int expected, Milliseconds limit = patience);
+
+/// Checks that a process is still there after a silence, in which it has used so much processor time
+/// at most.
+void check_sleeps(Process &process, Milliseconds silence, Milliseconds most);
+
+/// Checks that a client with an open connection is answered.
+void check_exchange(Server &server, Connection &client, const Exchange &exchange);
+
 /// Checks that a client ends with status 0 and has printed `output`, and nothing on standard error.
 void check_succeeds(Client &client, const std::string &output);
 
@@ -152,16 +168,21 @@ void check_succeeds(Client &client, const std::string &output);
 /// usage line follows.
 void check_fails(Client &client, const std::string &line, int status = 1);
 
+/// Runs the body of a test for a program.
+using Body = void(const Program &);
+inline void run_test(const Program &program, Body *body) { body(program); }
+
 /// Registers a test case for each row of a table: "zens: NAME", tagged with the row's exercise and
 /// TAGS.
-template <const auto &table, void (*body)(const Program &)> class TestOfEach {
+template <const auto &table, Body *body, void (*run_body)(const Program &, Body *) = run_test>
+class TestOfEach {
   public:
     TestOfEach(const std::string &behaviour, const std::string &tags) {
         register_rows(behaviour, tags, std::make_index_sequence<table.size()>());
     }
 
   private:
-    template <std::size_t row> static void run() { body(table[row]); }
+    template <std::size_t row> static void run() { run_body(table[row], body); }
 
     template <std::size_t... rows> void register_rows(const std::string &behaviour,
                                                       const std::string &tags,

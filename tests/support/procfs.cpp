@@ -22,6 +22,7 @@ namespace {
 // A row of /proc/net/tcp or udp and their likes for IPv6.
 struct Row {
     std::uint16_t local_port, remote_port;
+    long unread; // bytes
     std::string inode;
 };
 
@@ -41,7 +42,8 @@ std::vector<Row> rows(const char *protocol) {
                 return std::stoul(text.substr(text.rfind(':') + 1), nullptr, 16);
             };
             all.push_back({static_cast<std::uint16_t>(hexadecimal(local)),
-                           static_cast<std::uint16_t>(hexadecimal(remote)), inode});
+                           static_cast<std::uint16_t>(hexadecimal(remote)),
+                           static_cast<long>(hexadecimal(queues)), inode});
         }
     }
     return all;
@@ -148,6 +150,18 @@ Milliseconds runnable_time(pid_t pid) {
     return Milliseconds(sum / 1'000'000);
 }
 
+long times_slept(pid_t pid) {
+    long sum = 0;
+    for (const pid_t thread : threads(pid)) {
+        std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(thread) +
+                           "/status");
+        const std::string name = "voluntary_ctxt_switches:";
+        for (std::string line; std::getline(file, line);)
+            if (line.rfind(name, 0) == 0) sum += std::stol(line.substr(name.size()));
+    }
+    return sum;
+}
+
 void stop(pid_t pid) {
     kill(pid, SIGSTOP);
     eventually([&] { return stat_fields(pid).rfind(" T", 0) == 0; });
@@ -169,6 +183,12 @@ std::uint16_t bound_port(pid_t pid) {
     for (const char *protocol : {"tcp", "udp"})
         for (const Row &row : rows(protocol))
             if (row.remote_port == 0 && inodes.count(row.inode)) return row.local_port;
+    return 0;
+}
+
+long unread_datagrams(std::uint16_t port) {
+    for (const Row &row : rows("udp"))
+        if (row.local_port == port) return row.unread;
     return 0;
 }
 

@@ -53,6 +53,10 @@ long data_memory(pid_t pid);
 Milliseconds processor_time(pid_t pid);
 std::chrono::microseconds processor_time_of_other_threads(pid_t pid);
 
+/// How often the threads of a process have gone to sleep until now, each wait that was over and done
+/// with included: while nothing happens, this is how often they wake up. 0 if there is none.
+long times_slept(pid_t pid);
+
 /// How long the threads of a process have run or wanted to, since they began: a loop that never
 /// sleeps wants to all the time, however loaded the machine is. 0 if the system does not tell.
 Milliseconds runnable_time(pid_t pid);
@@ -63,6 +67,9 @@ void stop_and_continue(pid_t pid);
 
 /// The port that a process listens on, or has bound for UDP; 0 if none.
 std::uint16_t bound_port(pid_t pid);
+
+/// How many bytes of memory the datagrams take that wait in the UDP socket bound to that port.
+long unread_datagrams(std::uint16_t port);
 
 /// The number of the system call in which a thread of the process sleeps; -1 if it runs, or if the
 /// system does not tell.

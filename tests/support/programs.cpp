@@ -17,17 +17,24 @@ const Program &client_of(const Program &server) {
     return named(std::string(server.name.substr(0, 2)) + 'c'); // abs, abc
 }
 
+const Program &server_of(const Program &client) {
+    for (const Program &program : programs)
+        if (program.has('q') && client_of(program).name == client.name) return program;
+    throw std::runtime_error("no server has the client " + std::string(client.name));
+}
+
 std::string kit_directory() {
     const char *directory = std::getenv("ZEN_KIT");
     return directory ? directory : ".";
 }
 
 std::vector<std::string> command(const Program &program,
-                                 std::initializer_list<std::string> arguments) {
-    std::vector<std::string> all = {kit_directory() + "/" + std::string(program.path)};
-    if (!program.option.empty()) all.emplace_back(program.option);
-    all.insert(all.end(), arguments);
-    return all;
+                                 std::initializer_list<std::string> arguments,
+                                 std::vector<std::string> prefix) {
+    prefix.push_back(kit_directory() + "/" + std::string(program.path));
+    if (!program.option.empty()) prefix.emplace_back(program.option);
+    prefix.insert(prefix.end(), arguments);
+    return prefix;
 }
 
 } // namespace test

@@ -73,15 +73,18 @@ inline constexpr std::array programs = {
 /// The row of that name; throws if there is none.
 const Program &named(std::string_view name);
 
-/// The client of a server.
+/// The client of a server, and the first of the servers of a client.
 const Program &client_of(const Program &server);
+const Program &server_of(const Program &client);
 
 /// The directory of the kit under test: ZEN_KIT, or the current one.
 std::string kit_directory();
 
-/// The command that starts a program: its path, its own option, then `arguments`.
+/// The command that starts a program: its path, its own option, then `arguments`; `prefix` before it
+/// is another command, which starts that.
 std::vector<std::string> command(const Program &program,
-                                 std::initializer_list<std::string> arguments);
+                                 std::initializer_list<std::string> arguments,
+                                 std::vector<std::string> prefix = {});
 
 } // namespace test
 

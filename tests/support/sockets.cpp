@@ -208,8 +208,8 @@ void Connection::reset() {
     close();
 }
 
-Listener::Listener(const std::string &host, int backlog) : Socket(-1) {
-    Raw raw = to_raw({host, 0});
+Listener::Listener(const std::string &host, int backlog, std::uint16_t port) : Socket(-1) {
+    Raw raw = to_raw({host, port});
     descriptor_ = new_socket(raw.family(), SOCK_STREAM);
     if (bind(descriptor_, raw.get(), raw.size) != 0) fail("bind");
     if (listen(descriptor_, backlog) != 0) fail("listen");
@@ -223,8 +223,8 @@ Connection Listener::accept(Milliseconds limit) {
     return Connection(descriptor);
 }
 
-Datagrams::Datagrams(const std::string &host) : Socket(-1) {
-    Raw raw = to_raw({host, 0});
+Datagrams::Datagrams(const std::string &host, std::uint16_t port) : Socket(-1) {
+    Raw raw = to_raw({host, port});
     descriptor_ = new_socket(raw.family(), SOCK_DGRAM);
     if (bind(descriptor_, raw.get(), raw.size) != 0) fail("bind");
 }

@@ -71,18 +71,19 @@ class Connection : public Socket {
     bool ended_ = false, reset_ = false;
 };
 
-/// A listening TCP socket on a port of the system's choice.
+/// A listening TCP socket on that port, or on one of the system's choice.
 class Listener : public Socket {
   public:
-    explicit Listener(const std::string &host = "127.0.0.1", int backlog = 128);
+    explicit Listener(const std::string &host = "127.0.0.1", int backlog = 128,
+                      std::uint16_t port = 0);
     /// The next connection; throws if none comes.
     Connection accept(Milliseconds limit = patience);
 };
 
-/// A UDP socket on a port of the system's choice.
+/// A UDP socket on that port, or on one of the system's choice.
 class Datagrams : public Socket {
   public:
-    explicit Datagrams(const std::string &host = "127.0.0.1");
+    explicit Datagrams(const std::string &host = "127.0.0.1", std::uint16_t port = 0);
     void send_to(const Endpoint &peer, std::string_view bytes);
     /// The next datagram and its sender; `arrived` false if none came until the deadline.
     struct Datagram {

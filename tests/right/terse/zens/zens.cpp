@@ -1,5 +1,5 @@
-// zens in another style: it says little. One sign a line for what is out of the ordinary, nothing
-// for a question that is answered. A Visit is an object that asks for one question after the other,
+// zens in another style: it says no more than it must, and where a connection fails in its own words.
+// A Visit is an object that asks for one question after the other,
 // as from a file, and keeps what has come behind it. It sends its answers when there is no further
 // question in what has come, all at once.
 
@@ -22,14 +22,17 @@ class Visit {
             const std::string_view answer = zen::answer_to(question);
             if (answer.empty()) {
                 const bool whole = question.ends_with('?');
-                zen::log(whole ? "? " : "> ", peer_, " ", whole ? question : "");
+                if (whole) zen::log("Unrecognized question from ", peer_, ": ", question);
+                else zen::log("Question too long from ", peer_);
                 send_answers();
                 return hang_up();
             }
+            zen::log("Received from ", peer_, ": ", question);
             answers_ += answer;
+            zen::log("Sent to ", peer_, ": ", answer);
             question.clear();
         }
-        if (!question.empty()) zen::log("< ", peer_, " ", question);
+        if (!question.empty()) zen::log("End of file in mid-question from ", peer_, ": ", question);
     }
 
   private:
@@ -127,11 +130,13 @@ int main(int argc, char *argv[]) {
             exhausted = !client && zen::exhausted(exhausted);
             if (exhausted) zen::pause_shortly();
             if (!client) continue;
+            zen::log("Connected by ", peer);
             try {
                 Visit(client.get(), peer, options.timeout).serve();
             } catch (const std::exception &error) {
                 zen::log("! ", peer, " ", error.what());
             }
+            zen::log("Connection with ", peer, " closed");
         }
         zen::log("Server stopped");
     } catch (const std::exception &error) {
