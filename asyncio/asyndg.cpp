@@ -70,8 +70,8 @@ class Datagrams : public asyncio::DatagramProtocol {
 asyncio::Coroutine<void> serve(zen::Options options) {
     const auto factory = [&options] { return std::make_shared<Datagrams>(options.echo); };
     const asyncio::HostPort local = {options.host, options.port}, none;
+    const asyncio::Future<void> forever; // made before the ready line: nothing can fail after it
     co_await asyncio::create_datagram_endpoint(factory, local, none);
-    const asyncio::Future<void> forever;
     co_await forever; // until a signal cancels it
 }
 

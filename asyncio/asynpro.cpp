@@ -68,8 +68,9 @@ class Client : public asyncio::Protocol {
 asyncio::Coroutine<void> serve(zen::Options options) {
     const auto factory = [&options] { return std::make_shared<Client>(options.echo); };
     const auto server = co_await asyncio::create_server(factory, options.host, options.port);
+    auto serving = server->serve_forever();
     zen::say("TCP server started at ", server->sockname());
-    co_await server->serve_forever();
+    co_await serving;
 }
 
 int main(int argc, char *argv[]) {

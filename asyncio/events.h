@@ -326,4 +326,10 @@ inline void report(const ExceptionContext &context) {
     if (loop_of_thread) loop_of_thread->call_exception_handler(context);
     else default_exception_handler(context);
 }
+/// The same, where nothing may throw. Without memory it is left out.
+inline void report(std::string_view begin, std::string_view end,
+                   const std::exception_ptr &exception = nullptr) noexcept try {
+    report({std::string(begin).append(end), exception});
+} catch (const std::bad_alloc &) {
+}
 } // namespace asyncio

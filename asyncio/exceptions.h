@@ -30,11 +30,11 @@ inline bool is_cancelled_error(const std::exception_ptr &exception) try {
 /// run() throws it if a signal has stopped the program.
 struct KeyboardInterrupt {};
 
-/// A system call that has failed: "what: why".
+/// A system call that has failed: "what: why"; or what came of an earlier one: "what".
 struct OSError : RuntimeError {
-    int number; ///< errno
+    int number; ///< errno, or 0
     explicit OSError(const std::string &what, int error = errno)
-        : RuntimeError(what + ": " + std::strerror(error)), number(error) {}
+        : RuntimeError(error ? what + ": " + std::strerror(error) : what), number(error) {}
 };
 /// The peer has closed, refused or reset the connection.
 struct ConnectionError : OSError {

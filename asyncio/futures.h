@@ -41,8 +41,7 @@ class FutureBase : public Awaited, public std::enable_shared_from_this<FutureBas
     explicit FutureBase(const char *kind = "Future") : kind_(kind) {}
     FutureBase(const FutureBase &) = delete;
     virtual ~FutureBase() {
-        if (exception_ && !retrieved_)
-            report({std::string(kind_) + " exception was never retrieved", exception_});
+        if (exception_ && !retrieved_) report(kind_, " exception was never retrieved", exception_);
     }
     virtual void *result_place() = 0; ///< a std::optional<Value<T>>, as Future<T> knows
     bool done() const { return state_ != pending; }

@@ -101,7 +101,7 @@ class TaskBase : public FutureBase, public DoneCallback {
         else set_done();
     }
     void abandon() override {
-        report({"Task was destroyed but it is pending! " + name});
+        report("Task was destroyed but it is pending! ", name);
         forget_callbacks(); // one of them may own this task
         destroy_frames();
     }
@@ -269,13 +269,14 @@ class Waiter : public Awaited {
     Waiter(const Waiter &) = delete;
     bool done() const { return done_; }
     bool cancelled() const { return cancelled_; }
-    void set_result() { ///< Does nothing if it is done.
-        if (!std::exchange(done_, true) && task_) task_->wake();
+    void set_result() {                     ///< Does nothing if it is done.
+        if (!done_ && task_) task_->wake(); // if this throws, it is not done
+        done_ = true;
     }
     bool cancel() override {
         if (done_) return false;
-        cancelled_ = true;
         set_result();
+        cancelled_ = true; // before the task goes on: it does so in the next turn
         return true;
     }
     bool await_ready() const { return done_; }
