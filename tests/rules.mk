@@ -2,14 +2,14 @@
 # file and has the lists of the programs and the flags.
 NAMES := $(ZEN) $(FRAMING) $(ASYNCIO)
 GRADED := $(ZEN) framing asyncio
-MEASURED := $(TCP_SERVERS) $(UDP_SERVERS)
+MEASURED := $(TCP_SERVERS) $(UDP_SERVERS) $(ASYNCIO_TCP) $(ASYNCIO_UDP)
 
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
 .PHONY: demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader \
-        $(NAMES:%=test-%) test-framing test-asyncio test-library $(MEASURED:%=bench-%) $(GRADED:%=grade-%) $(NAMES:%=lint-%)
+        $(NAMES:%=test-%) test-framing test-asyncio test-library lint-co_await $(MEASURED:%=bench-%) $(GRADED:%=grade-%) $(NAMES:%=lint-%)
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
@@ -46,6 +46,9 @@ test-library: $(BUILD)/tests/asyncio/run
 $(BUILD)/tests/failing_malloc.so: tests/failing_malloc.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -fPIC -shared -o $@ $<
+
+$(BUILD)/tests/co_await: $(addprefix $(BUILD)/tests/,co_await.o grade/co_await.o)
+	$(CXX) $(FLAGS) -o $@ $^
 
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
 	$(CXX) $(FLAGS) -o $@ $^
@@ -91,7 +94,7 @@ GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,json process procfs pro
 GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade class options grader selection submission download \
              exercise jobs outcome page pairs plan place results sandbox tables)
 CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
-          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
+          $(patsubst %,$(BUILD)/tests/grade/%.o,co_await story student talk machine watching plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
 
 # The checks are tests as well: of the kit's own programs.
@@ -175,7 +178,9 @@ demo: $(BUILD)/tests/demo $(PROGRAMS)
 # What g++ 12's analyzer, made for C, says of C++ strings, of new and of what they initialize is wrong.
 ANALYZE := g++ $(FLAGS) -O1 -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-possible-null-dereference \
            -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
-lint: $(NAMES:%=lint-%)
+lint: $(NAMES:%=lint-%) lint-co_await
+lint-co_await: $(BUILD)/tests/co_await
+	@$< asyncio/*.h asyncio/*.cpp
 program_file = $(filter %/$1,$(PROGRAMS))
 $(NAMES:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@echo "== $*"

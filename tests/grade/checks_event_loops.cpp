@@ -32,8 +32,8 @@ constexpr bool waits_in_epoll(const Program &program) {
     return program.name == "tae" || program.name == "uae" ||
            (test::is_event_loop(program) && test::is_of_asyncio(program));
 }
-constexpr auto by_select = test::select<waits_in_select>(), by_poll = test::select<waits_in_poll>(),
-               by_epoll = test::select<waits_in_epoll>();
+constexpr auto by_select = test::select<waits_in_select>(), by_poll = test::select<waits_in_poll>();
+constexpr auto by_epoll = test::select<waits_in_epoll>();
 
 // How many sockets the epoll instances of a process watch.
 std::size_t watched_by_epoll(const Server &server) {
