@@ -105,3 +105,7 @@ CHECK_OF_EACH(test::echo_clients, "gives up without an answer",
     Student client(program, exactly_at(udp ? datagrams.local() : listener.local(), {"-t", "1"}));
     expect_failure(client);
 }
+
+CHECK_OF_EACH(test::echo_clients, "reports a bad command line", "[pts:1]") {
+    check_command_line(program);
+}

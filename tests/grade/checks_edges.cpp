@@ -10,7 +10,7 @@ constexpr bool is_datagram_program(const Program &program) {
     return test::is_udp_server(program) && !test::is_forking_server(program);
 }
 constexpr auto datagram_programs = test::select<is_datagram_program>();
-using test::tcp_event_loops;
+using test::tcp_echo_servers;
 
 constexpr bool has_time_limit(const Program &program) {
     return is_stream_program(program) && program.has('t');
@@ -126,7 +126,7 @@ CHECK_OF_EACH(stream_programs, "answers no half a question",
     client.expect_nothing_but_end();
 }
 
-CHECK_OF_EACH(tcp_event_loops, "echoes whatever has come", "[pts:1][needs:echoes with -e]") {
+CHECK_OF_EACH(tcp_echo_servers, "echoes whatever has come", "[pts:1][needs:echoes with -e]") {
     trying(
         "With -e, a client sends half a line, the rest of it, then 5000 bytes without a '?' or a "
         "newline, then an unrecognized question, and shuts down its sending side.",
