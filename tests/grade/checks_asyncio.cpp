@@ -58,7 +58,7 @@ CHECK_OF_EACH(course_echo_servers, "echoes once with -e", "[pts:1][needs:serves 
     another.expect_bytes("Again", "another client was not served");
 }
 
-CHECK_OF_EACH(tacbc, "sends its message and prints what comes back", "[pts:2]") {
+CHECK_OF_EACH(tacbc, "sends its message and prints its echo", "[pts:2]") {
     trying(
         "The client is run with -m Hi against a server that sends Hi back and closes.",
         "Write the message when the connection is made, print what data_received brings, and end "
@@ -77,7 +77,7 @@ CHECK_OF_EACH(tacbc, "sends its message and prints what comes back", "[pts:2]") 
             fail("a line is missing", line, test::shown(client.standard_output()));
 }
 
-CHECK_OF_EACH(uacbc, "sends its message and prints what comes back", "[pts:2]") {
+CHECK_OF_EACH(uacbc, "sends its message and prints its echo", "[pts:2]") {
     trying("The client is run with -m Hi against a server that sends the datagram back.",
            "Send the message when the endpoint is made, and end when its answer has come.");
     by_hand("make uacb && ./asyncio/uacb -e", "make uacbc && ./asyncio/uacbc -m Hi");
@@ -94,7 +94,7 @@ CHECK_OF_EACH(uacbc, "sends its message and prints what comes back", "[pts:2]") 
 }
 
 CHECK_OF_EACH(test::echo_clients, "gives up without an answer",
-              "[pts:1][needs:sends its message and prints what comes back]") {
+              "[pts:1][needs:sends its message and prints its echo]") {
     trying("The client is run with -t 1 against a server that says nothing.",
            "Wait with wait_for: without a limit of time, a client of a silent server never ends.");
     by_hand(program.name == "uacbc" ? "nc -u -l 127.0.0.1 65432" : "nc -l 127.0.0.1 65432",
