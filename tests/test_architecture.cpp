@@ -1,12 +1,7 @@
 // What each architecture looks like from outside: who waits for whom, threads, children, the system
 // call that the process sleeps in.
-#include "grade/place.h"
-#include "grade/sandbox.h"
 #include "support/kit.h"
 #include "support/procfs.h"
-
-#include <sys/resource.h>
-#include <unistd.h>
 
 using namespace test;
 
@@ -38,14 +33,6 @@ TEST_CASE("mzts, mzus: have 32 workers unless told otherwise", "[mzts][mzus][arc
     for (const char *name : {"mzts", "mzus"}) CHECK(has_threads(Server(named(name)), 33));
 }
 
-TEST_CASE("mzts: stops on a signal while its queue is full", "[mzts][stop]") {
-    Server server(named("mzts"), {"-w", "1"});
-    const Connection silent = talking_client(server);
-    std::vector<Connection> waiting; // more than the queue holds
-    for (int i = 0; i < 100; ++i) waiting.emplace_back(server.address());
-    check_stops(server, SIGTERM);
-}
-
 TEST_CASE("sszt -f: lives when a child is killed", "[sszt][architecture]") {
     Server server(named("sszt -f"));
     Connection client = talking_client(server);
@@ -55,23 +42,6 @@ TEST_CASE("sszt -f: lives when a child is killed", "[sszt][architecture]") {
     CHECK_PROGRAM(server, client.receive_all().empty());
     check_alive(server);
     CHECK(has_children(server, 0));
-}
-
-TEST_CASE("sszt -f: serves clients beyond the limit of children when one ends",
-          "[sszt][architecture][faults][row 25]") {
-    Server server(named("sszt -f"));
-    std::vector<Connection> idle;
-    for (int i = 0; i < 40; ++i) idle.push_back(talking_client(server));
-    std::vector<Connection> more;
-    for (int i = 0; i < 20; ++i) {
-        more.emplace_back(server.address());
-        CHECK_PROGRAM(server, more.back().send(question));
-        more.back().shut_down_sending();
-    }
-    CHECK_PROGRAM(server, more[0].receive(1, Milliseconds(200)).empty());
-    CHECK(children(server.pid()).size() == 40);
-    idle.pop_back();
-    for (Connection &client : more) check_bytes(server, question, answer, client.receive_all());
 }
 
 TEST_OF_EACH(concurrent_tcp_servers, "answers others while clients are silent, or do not read",
@@ -129,47 +99,4 @@ TEST_OF_EACH(tcp_servers, "has no more threads, descriptors or memory after 2000
     INFO("memory before " << memory << " KiB, after " << resident_memory(server.pid()) << " KiB");
     // Within a tenth; so little is in use that 128 KiB may be chance: the pages of one thread more.
     if (!sanitized) CHECK(resident_memory(server.pid()) <= memory + std::max(memory / 10, 128L));
-}
-
-// Connects clients until one is refused, as no thread or process can be started for it; then lets
-// all go, and checks that the next is served.
-void check_refuses_and_goes_on(Server &server, const std::string &what) {
-    std::vector<Connection> clients;
-    const auto [asked, answered] = exchanges(server.program())[0];
-    while (clients.size() < 100) {
-        Connection client(server.address());
-        client.send(asked);
-        if (client.receive(answered.size()) != answered) {
-            CHECK_PROGRAM(server, server.wait_for("Cannot start a " + what + " for " +
-                                                  client.local().name() +
-                                                  ": Resource temporarily unavailable\n"));
-            break;
-        }
-        clients.push_back(std::move(client));
-    }
-    CHECK(clients.size() < 100);
-    clients.clear();
-    CHECK(has_threads(server, 1));
-    CHECK(has_children(server, 0));
-    check_alive(server);
-}
-
-TEST_OF_EACH(unlimited_servers, "refuses a client while the user may have no more processes",
-             "[limits][faults][row 24][row 25]") {
-    if (!needs_root("/usr/bin/setpriv")) return; // an ordinary user has many processes already
-    grade::Limits limits;
-    limits.processes = 20;
-    Server server(grade::sandboxed(command(program, {}), grade::place.scratch, 0, limits),
-                  {program.name, program.tag, "", program.kind, "", "", program.port});
-    check_refuses_and_goes_on(server, program.option.empty() ? "thread" : "process");
-}
-
-TEST_CASE("sszt: refuses a client for which there is no memory, and serves the next",
-          "[sszt][limits][faults][row 24]") {
-    if (sanitized) {
-        WARN("not run: a sanitizer needs more address space than this test allows");
-        return;
-    }
-    Server server({"/bin/sh", "-c", "ulimit -v 100000; exec \"$@\"", "sh"}, named("sszt"));
-    check_refuses_and_goes_on(server, "thread");
 }

@@ -50,21 +50,6 @@ Datagrams::Datagram receive_question(Datagrams &server, Client &client, std::str
 
 // ---- zenc
 
-TEST_CASE("zenc: asks one question after the other, and closes", "[zenc][conversation]") {
-    Listener listener;
-    Client client(zenc, listener.local());
-    Connection server = listener.accept();
-    for (const auto &[asked, answered] : zen) {
-        check_bytes(client, "(nothing)", asked, server.receive(asked.size()));
-        CHECK_PROGRAM(client,
-                      server.receive(1, Milliseconds(20)).empty()); // it waits for the answer
-        CHECK_PROGRAM(client, server.send(answered));
-    }
-    check_bytes(client, "(nothing)", "", server.receive_all());
-    CHECK_PROGRAM(client, server.ended());
-    check_succeeds(client, three_lines);
-}
-
 TEST_OF_EACH(tcp_clients, "says that there is no server", "[errors][faults][row 39]") {
     Listener listener;
     const Endpoint closed = listener.local();
@@ -112,15 +97,6 @@ TEST_OF_EACH(tcp_clients, "says that the server is silent", "[time limit][faults
     check_fails(client, line);
 }
 
-TEST_CASE("zenc: gives up on a server that is never silent and never done", "[zenc][time limit]") {
-    Listener listener;
-    Client client(zenc, listener.local(), {"-t", "1"});
-    Connection server = listener.accept();
-    for (int i = 0; i < 40 && server.send("x"); ++i)
-        if (client.wait_exit(Milliseconds(100))) break;
-    check_fails(client, no(zenc, "answer", listener) + "Connection timed out");
-}
-
 TEST_OF_EACH(tcp_clients, "says that the time is over also when it was stopped meanwhile",
              "[time limit][signals]") {
     Listener listener("127.0.0.1", 0);
@@ -128,14 +104,6 @@ TEST_OF_EACH(tcp_clients, "says that the time is over also when it was stopped m
     Client client(program, listener.local(), {"-t", "3"});
     CHECK(eventually([&] { return sleeping_in(client.pid()) == SYS_connect; }));
     stop_and_continue(client.pid());
-    check_fails(client, std::string(program.name) + ": cannot connect to " +
-                            listener.local().name() + ": Connection timed out");
-}
-
-TEST_OF_EACH(tcp_clients, "gives up on a server whose backlog is full", "[time limit]") {
-    Listener listener("127.0.0.1", 0);
-    Connection takes_the_place(listener.local());
-    Client client(program, listener.local(), {"-t", "1"});
     check_fails(client, std::string(program.name) + ": cannot connect to " +
                             listener.local().name() + ": Connection timed out");
 }

@@ -22,41 +22,20 @@ void check_usage_error(const Program &program, std::initializer_list<std::string
 
 } // namespace
 
-TEST_OF_EACH(programs, "explains itself with -h", "[command line]") {
-    Process process(command(program, {"-h"}));
-    check_exit(process, 0);
-    CHECK_PROGRAM(process, process.standard_error().empty());
-    const std::string help = process.standard_output(), name = program.file();
-    CHECK_PROGRAM(process, help.rfind("usage: " + name + " [-h]", 0) == 0);
-    CHECK_PROGRAM(process,
-                  help.find("\nexample: ./" + std::string(program.path) + " ") != help.npos);
-    CHECK_PROGRAM(process, help.find("(127.0.0.1)") != help.npos);
-    CHECK_PROGRAM(process, help.find("(" + std::string(program.port) + ")") != help.npos);
-    CHECK_PROGRAM(process, (help.find("  -q ") != help.npos) == is_server(program));
-    CHECK_PROGRAM(process, (help.find("  -t SECONDS ") != help.npos) == program.has('t'));
-}
-
-TEST_OF_EACH(programs, "refuses wrong options and arguments with status 2",
-             "[command line][faults][row 33]") {
+// Which command lines are wrong is a check; here, what is said of them, and odd ones.
+TEST_OF_EACH(programs, "says with the usage line what is wrong", "[command line][faults][row 33]") {
     check_usage_error(program, {"-x"}, "unknown option -x");
     check_usage_error(program, {"-:"}, "unknown option -:");
-    check_usage_error(program, {"127.0.0.1", "8000", "more"}, "surplus argument 'more'");
     check_usage_error(program, {"127.0.0.1", "8000", "-h"}, "surplus argument '-h'");
     const std::string range = is_server(program) ? "0 to 65535" : "1 to 65535";
-    for (const std::string port :
-         {"abc", "70000", "65536", "-1", "", "80x", "+80", "-0", " 80", "99999999999999999999"})
+    for (const std::string port : {"abc", "70000", "+80", "-0", " 80"})
         check_usage_error(program, {"127.0.0.1", port},
                           "PORT must be a number from " + range + ", not '" + port + "'");
-    if (!is_server(program))
-        check_usage_error(program, {"127.0.0.1", "0"},
-                          "PORT must be a number from 1 to 65535, not '0'");
     if (program.has('w'))
-        for (const std::string workers : {"0", "1025", "-1", "x", ""})
-            check_usage_error(program, {"-w", workers},
-                              "-w must be a number from 1 to 1024, not '" + workers + "'");
+        check_usage_error(program, {"-w", "0"}, "-w must be a number from 1 to 1024, not '0'");
     if (!program.has('t')) return;
     check_usage_error(program, {"-t"}, "no value for option -t");
-    for (const std::string seconds : {"-1", "-0", "1.5", "x", "", "86401"})
+    for (const std::string seconds : {"-0", "1.5", "86401"})
         check_usage_error(program, {"-t", seconds},
                           "-t must be a number from 0 to 86400, not '" + seconds + "'");
 }

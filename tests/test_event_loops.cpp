@@ -100,20 +100,6 @@ class Meanwhile {
 
 } // namespace
 
-TEST_OF_EACH(tcp_event_loops, "sleeps in its own system call whatever the clients do",
-             "[architecture]") {
-    Server server(program, {"-q"});
-    std::vector<Connection> silent = connect(server, 20);
-    CHECK_PROGRAM(server, silent[0].send("Simple is"));
-    Connection never_reads(server.address(), 4096);
-    never_reads.send(repeat(three_questions, 200'000), Milliseconds(300));
-    check_alive(server);
-    check_sleeps_in_its_call(program, server);
-    const Milliseconds used = processor_time(server.pid());
-    CHECK_PROGRAM(server, silent[1].receive(1, Milliseconds(500)).empty());
-    CHECK_PROGRAM(server, processor_time(server.pid()) - used < Milliseconds(100));
-}
-
 TEST_OF_EACH(tcp_event_loops, "answers others while a client floods it", "[concurrent]") {
     Server server(program, {"-q"});
     Connection flooding(server.address());
@@ -171,25 +157,6 @@ TEST_CASE("tas, uas: say that select cannot watch their own socket",
     for (const int descriptor : inherited) close(descriptor);
 }
 
-TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it runs out of descriptors",
-             "[limits][faults][row 15]") {
-    Server server(program);
-    const rlimit few = {64, 64};
-    REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
-    std::vector<Connection> clients = connect(server, 80);
-    CHECK_PROGRAM(server, server.wait_for("Cannot accept: Too many open files\n"));
-    const Milliseconds used = processor_time(server.pid());
-    CHECK_PROGRAM(server, clients.back().receive(1, Milliseconds(2000)).empty());
-    CHECK_PROGRAM(server, processor_time(server.pid()) - used < Milliseconds(200));
-    check_exchange(server, clients[0], {question, answer});
-    const std::string log = server.standard_output();
-    CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
-    clients.erase(clients.begin(), clients.begin() + 40);
-    check_each_is_answered(server, clients); // those that waited are among them
-    clients.clear();
-    check_alive(server);
-}
-
 TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it may have fewer than there are",
              "[limits][faults][row 51]") {
     Server server(program, {"-q"});
@@ -207,21 +174,13 @@ TEST_OF_EACH(tcp_event_loops, "goes on with its clients when it may have fewer t
     check_alive(server);
 }
 
-TEST_OF_EACH(tcp_echo_servers, "echoes with -e every byte", "[echo]") {
+TEST_OF_EACH(tcp_echo_servers, "logs what it echoes with -e", "[echo]") {
     Server server(program, {"-e"});
-    for (const std::size_t size : {std::size_t(1), std::size_t(256), std::size_t(100'000)}) {
-        Connection client(server.address());
-        const std::string sent = binary(size);
-        check_bytes(server, sent, sent, client.exchange(sent));
-        CHECK_PROGRAM(server, client.ended());
-    }
     Connection client(server.address());
-    const std::string peer = client.local().name();
-    for (const std::string &sent : {question, std::string("\0\n", 2)}) {
-        check_exchange(server, client, {sent, sent});
-    }
-    CHECK_PROGRAM(server, server.wait_for("Received from " + peer + ": \\x00\\n\n"));
-    CHECK_PROGRAM(server, server.wait_for("Sent to " + peer + ": \\x00\\n\n"));
+    const std::string sent("\0\n", 2), peer = client.local().name();
+    check_exchange(server, client, {sent, sent});
+    CHECK_PROGRAM(server, server.wait_for("\nReceived from " + peer + ": \\x00\\n\nSent to " +
+                                          peer + ": \\x00\\n\n"));
 }
 
 TEST_OF_EACH(tcp_echo_servers, "echoes with -e to a slow reader, and stops reading meanwhile",
@@ -249,7 +208,7 @@ TEST_OF_EACH(udp_event_loops, "stops on a signal while datagrams keep coming", "
                       return other.receive(Milliseconds(100)).bytes == answer;
                   }));
     server.signal(SIGTERM);
-    CHECK_PROGRAM(server, server.wait_exit(stop_limit).has_value());
+    check_exit(server, 0, stop_limit); // with -q, it does not say that it has stopped
 }
 
 // The number of calls of each system call, from the table that strace -c writes.

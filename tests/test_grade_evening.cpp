@@ -113,8 +113,8 @@ TEST_CASE("grade: the students of a download are named, and what is none is said
         directory.write(file, "");
     fs::create_directory_symlink(directory.path / "bob", directory.path / "eve");
     Lines remarks, names;
-    const std::vector<grade::Student> students = grade::students_in(directory.path, remarks);
-    for (const grade::Student &student : students) names.push_back(student.name);
+    const std::vector<grade::Submitter> students = grade::students_in(directory.path, remarks);
+    for (const grade::Submitter &student : students) names.push_back(student.name);
     REQUIRE(names ==
             Lines{"Ada Lovelace", "Alan Turing", "bob", "hoppergrace", "twin_5", "twin_6"});
     CHECK(students[0].keys == Lines{"Identifier=Participant 1234", "Ada Lovelace"});

@@ -4,6 +4,7 @@
 #include "support/redirected.h"
 
 #include <filesystem>
+#include <optional>
 #include <sstream>
 
 #include <fcntl.h>
@@ -56,13 +57,30 @@ TEST_OF_EACH(servers, "names its address, and those of its clients, as they are"
     }
 }
 
-TEST_OF_EACH(servers, "prints with -q nothing but the ready line", "[quiet]") {
-    Server server(program, {"-q"});
-    check_answers(program, server, server.address());
-    if (is_tcp_server(program)) ask(program, server.address(), "What?");
+// The log of every other server is compared by a check, line by line.
+TEST_OF_EACH(forking_servers, "logs what it receives and sends, and nothing else",
+             "[conversation]") {
+    Server server(program);
+    const bool tcp = is_tcp_server(program);
+    std::optional<Connection> connection;
+    if (tcp) connection.emplace(server.address());
+    Datagrams datagrams;
+    const std::string peer = tcp ? connection->local().name() : datagrams.local().name();
+    std::string log = server.ready_line() + "\n";
+    if (tcp) log += "Connected by " + peer + "\n";
+    for (const auto &[asked, answered] : exchanges(program)) {
+        if (tcp) check_exchange(server, *connection, {asked, answered});
+        else datagrams.send_to(server.address(), asked);
+        log.append("Received from ").append(peer).append(": ").append(asked).append("\n");
+        log.append("Sent to ").append(peer).append(": ").append(answered).append("\n");
+        CHECK_PROGRAM(server, server.wait_for(log));
+    }
+    connection.reset();
+    if (tcp) log += "Connection with " + peer + " closed\n";
+    CHECK_PROGRAM(server, server.wait_for(log));
     server.signal(SIGTERM);
-    CHECK_PROGRAM(server, server.wait_exit().has_value());
-    CHECK(server.standard_output() == server.ready_line() + "\n");
+    check_exit(server, 0);
+    CHECK(server.standard_output() == log + "Server stopped\n");
     CHECK_PROGRAM(server, server.standard_error().empty());
 }
 

@@ -8,76 +8,12 @@ using namespace test;
 
 namespace {
 
-const std::string question(zen[0].first), answer(zen[0].second);
-
-// The log of a client that asked the three questions one by one.
-std::string conversation_log(const std::string &peer) {
-    std::string log = "Connected by " + peer + "\n";
-    for (const auto &[asked, answered] : zen) {
-        log.append("Received from ").append(peer).append(": ").append(asked).append("\n");
-        log.append("Sent to ").append(peer).append(": ").append(answered).append("\n");
-    }
-    return log + "Connection with " + peer + " closed\n";
-}
-
 constexpr bool has_delimiter(const Program &program) {
     return is_zen_tcp_server(program) || program.name == "ads";
 }
 constexpr auto servers_with_delimiter = select<has_delimiter>();
 
-// Checks that a stream which ends with one that cannot be answered gets the answers to what stands
-// before it, then an end of file, and that this is logged.
-void check_hung_up(Server &server, const std::string &sent, const std::string &expected,
-                   const std::string &logged) {
-    Connection client(server.address());
-    const std::string peer = client.local().name();
-    CHECK_PROGRAM(server, client.send(sent));
-    check_bytes(server, sent, expected, client.receive_all());
-    CHECK_PROGRAM(server, client.ended());
-    CHECK_PROGRAM(server, !client.was_reset());
-    client.close();
-    CHECK_PROGRAM(server, server.wait_for(logged + peer));
-    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed"));
-    check_alive(server);
-}
-
 } // namespace
-
-TEST_OF_EACH(zen_tcp_servers, "answers the three questions, and logs the conversation",
-             "[conversation]") {
-    Server server(program);
-    CHECK(server.ready_line() == "TCP server started at " + server.address().name());
-    std::string peer;
-    {
-        Connection client(server.address());
-        peer = client.local().name();
-        for (const auto &[asked, answered] : zen) {
-            check_exchange(server, client, {std::string(asked), std::string(answered)});
-            CHECK_PROGRAM(server,
-                          server.wait_for("Sent to " + peer + ": " + std::string(answered)));
-        }
-    }
-    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
-    CHECK(server.standard_output() == server.ready_line() + "\n" + conversation_log(peer));
-    CHECK_PROGRAM(server, server.standard_error().empty());
-}
-
-// Answers that are sent one by one wait for the client to acknowledge the first one, which its kernel
-// puts off for 40 ms where nothing is to be sent.
-TEST_OF_EACH(tcp_servers, "answers without a pause questions that come together",
-             "[stream][faults][row 45]") {
-    Server server(program);
-    Connection client(server.address());
-    const auto [questions, answers] = pipelined(program);
-    std::vector<std::chrono::duration<double, std::milli>> taken;
-    for (int i = 0; i < 30; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        check_exchange(server, client, {questions, answers});
-        taken.push_back(std::chrono::steady_clock::now() - start);
-    }
-    std::nth_element(taken.begin(), taken.begin() + 15, taken.end());
-    CHECK(taken[15].count() < 5); // milliseconds
-}
 
 TEST_OF_EACH(tcp_servers, "answers questions that are cut in two at any place",
              "[stream][faults][row 3]") {
@@ -114,16 +50,6 @@ TEST_OF_EACH(framing_servers, "gives a slow reader every byte", "[stream][faults
     check_bytes(server, questions, answers, client.exchange(questions, sends * patience));
 }
 
-TEST_OF_EACH(zen_tcp_servers, "hangs up on an unrecognized question, after the answers before it",
-             "[unrecognized]") {
-    Server server(program);
-    for (const std::string bad :
-         {"Ugly is better than?", "beautiful is better than?", "?", "Ugly.?",
-          "Beautiful is better  than?", "Beautiful\nis better than?"})
-        check_hung_up(server, question + question + bad + question, answer + answer,
-                      "Unrecognized question from ");
-}
-
 TEST_OF_EACH(tcp_servers, "logs a reset connection, and that it is closed then", "[hostile]") {
     Server server(program);
     const Exchange &one = exchanges(program)[0];
@@ -135,15 +61,6 @@ TEST_OF_EACH(tcp_servers, "logs a reset connection, and that it is closed then",
     CHECK_PROGRAM(server, server.wait_for("Error with " + peer +
                                           ": cannot receive: Connection reset by peer\n" +
                                           "Connection with " + peer + " closed\n"));
-}
-
-TEST_OF_EACH(zen_tcp_servers, "hangs up on a question that is too long", "[hostile]") {
-    Server server(program);
-    check_hung_up(server, question + std::string(1024, 'x'), answer, "Question too long from ");
-    check_hung_up(server, question + std::string(1024, 'x') + "?", answer,
-                  "Question too long from ");
-    check_hung_up(server, question + std::string(1023, 'x') + "?", answer,
-                  "Unrecognized question from ");
 }
 
 TEST_OF_EACH(servers_with_delimiter, "keeps nothing of a stream without an end",
@@ -158,25 +75,6 @@ TEST_OF_EACH(servers_with_delimiter, "keeps nothing of a stream without an end",
     client.close();
     if (!sanitized) CHECK(peak_memory(server.pid()) <= before + 16'384);
     check_alive(server);
-}
-
-TEST_OF_EACH(zen_tcp_servers, "logs the end of file in mid-question", "[stream]") {
-    Server server(program);
-    Connection client(server.address());
-    const std::string peer = client.local().name();
-    const std::string sent = question + "Simple is";
-    check_bytes(server, sent, answer, client.exchange(sent));
-    CHECK_PROGRAM(server,
-                  server.wait_for("End of file in mid-question from " + peer + ": Simple is\n"));
-    CHECK_PROGRAM(server, server.wait_for("Connection with " + peer + " closed\n"));
-}
-
-TEST_OF_EACH(zen_tcp_servers, "shows escaped what a client sends",
-             "[hostile][faults][row 21][row 22]") {
-    Server server(program);
-    const std::string sent = std::string("\x1b[2J\xff\xc3\xa9") + '\0' + "\r\nServer stopped?";
-    check_hung_up(server, sent, "", "Unrecognized question from ");
-    CHECK_PROGRAM(server, server.wait_for(": \\x1b[2J\\xff\\xc3\\xa9\\x00\\r\\nServer stopped?\n"));
 }
 
 TEST_OF_EACH(tcp_servers, "survives clients that reset, leave without reading, or send urgent data",
@@ -259,13 +157,4 @@ TEST_OF_EACH(tcp_servers, "pauses when it runs out of descriptors, says so once,
     check_alive(server);
     const std::string log = server.standard_output();
     CHECK_PROGRAM(server, log.find("Cannot accept") == log.rfind("Cannot accept"));
-}
-
-TEST_OF_EACH(servers_with_time_limit, "gives up on a client that never reads",
-             "[time limit][faults][row 23]") {
-    Server server(program, {"-q", "-t", "1"});
-    Connection client(server.address(), 4096);
-    client.send(repeat(three_questions, 300'000),
-                Milliseconds(500)); // until the server sends no more
-    check_alive(server);
 }

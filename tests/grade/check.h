@@ -210,25 +210,55 @@ std::vector<long> calls_slept_in(pid_t pid, int looks);
 /// The name of a system call of the kind that programs wait in, or its number.
 std::string call_name(long number);
 
+/// A table that the grader goes through without sszt -f and sszu -f: they are the same programs as
+/// sszt and sszu, so no student is asked twice for what does not depend on processes. Tests ask.
+template <std::size_t rows> struct GradedOnce : std::array<Program, rows> {};
+template <std::size_t rows> GradedOnce(std::array<Program, rows>) -> GradedOnce<rows>;
+
+template <class Table> constexpr bool is_graded(const Table &, const Program &) { return true; }
+template <std::size_t rows>
+constexpr bool is_graded(const GradedOnce<rows> &, const Program &program) {
+    return program.option.empty();
+}
+
 /// Registers a check for each row of a table of programs, and tells the grader of it.
 template <const auto &table, void (*body)(const Program &)> struct CheckOfEach
     : test::TestOfEach<table, body, run_check> {
     CheckOfEach(const std::string &behaviour, const std::string &tags)
         : test::TestOfEach<table, body, run_check>(behaviour, tags) {
-        for (const Program &program : table) add_check(program, behaviour, tags);
+        for (const Program &program : table)
+            if (is_graded(table, program)) add_check(program, behaviour, tags);
     }
 };
 
-/// The one program of that name, as a table.
+/// The programs of these names, as a table.
 template <std::size_t size> struct Name {
     char text[size] = {};
     constexpr Name(const char (&name)[size]) { std::copy_n(name, size, text); }
 };
-template <Name name> constexpr std::array<Program, 1> only() {
+template <Name... names> constexpr auto only() {
+    std::array<Program, sizeof...(names)> table{};
+    std::size_t rows = 0;
     for (const Program &program : test::programs)
-        if (program.name == name.text) return {program};
-    throw "no program has that name";
+        if (((program.name == names.text) || ...)) table[rows++] = program;
+    if (rows < table.size()) throw "no program has that name";
+    return table;
 }
+
+// ---- Tables
+
+constexpr bool is_base_program(const Program &program) { return program.option.empty(); }
+constexpr bool is_zen_server(const Program &program) {
+    return test::is_server(program) && !test::is_framing_server(program);
+}
+constexpr bool has_time_limit(const Program &program) {
+    return test::is_zen_tcp_server(program) && program.has('t');
+}
+inline constexpr GradedOnce base_servers{test::select<test::is_server>()};
+inline constexpr GradedOnce zen_servers{test::select<is_zen_server>()};
+inline constexpr GradedOnce stream_programs{test::select<test::is_zen_tcp_server>()};
+inline constexpr GradedOnce datagram_programs{test::select<test::is_udp_server>()};
+inline constexpr GradedOnce servers_with_time_limit{test::select<has_time_limit>()};
 
 } // namespace grade
 

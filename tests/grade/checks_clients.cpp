@@ -23,9 +23,7 @@ CHECK_OF_EACH(zenc, "asks the three questions", "[pts:2]") {
            "Connect to the HOST and PORT of the command line, and ask the three questions in the "
            "order of the table, without a newline.");
     by_hand(zen_by_nc, run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     answer_questions(server);
 }
 
@@ -34,9 +32,7 @@ CHECK_OF_EACH(zenc, "asks word for word", "[pts:1][needs:asks the three question
            "The question mark ends a question: no newline and no NUL follows it. And no more than "
            "the three questions are asked.");
     by_hand(zen_by_nc, run(program) + "     # look at terminal 1: no line ends");
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     std::string asked = answer_questions(server);
     asked += server.receive_all();
     if (asked != test::three_questions)
@@ -50,9 +46,7 @@ CHECK_OF_EACH(zenc, "asks one question after the other",
            "them at once.");
     by_hand("nc -l 127.0.0.1 65432     # shows one question; type Ugly. to see the next",
             run(program, " -t 60"));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     for (const auto &[asked, answer] : test::zen) {
         std::string received = receive_up_to(server, asked);
         for (const std::string_view piece : {answer.substr(0, 2), answer.substr(2)}) {
@@ -69,9 +63,7 @@ CHECK_OF_EACH(zenc, "prints questions and answers", "[pts:2][needs:asks the thre
     trying("A server answers; then the output of the client and its exit status are looked at.",
            "Print \"Sent: ...\" and \"Received: ...\" for each question, and return 0.");
     by_hand(zen_by_nc, run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     answer_questions(server);
     expect_received(client);
     if (lines(client, "Sent: ") != sent_lines())
@@ -85,9 +77,7 @@ CHECK_OF_EACH(zenc, "prints what it has received", "[pts:1][needs:prints questio
         "Print what recv has brought, not what the table says. (Or refuse it: that is no answer to "
         "the question.)");
     by_hand("(sleep 3; printf Perhaps.; sleep 1) | nc -l 127.0.0.1 65432", run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     server.receive(question(0).size());
     server.send("Perhaps.");
     server.shut_down_sending();
@@ -124,9 +114,7 @@ CHECK_OF_EACH(zenc, "takes several answers in one segment",
            "What follows the first '.' belongs to the next answer: keep it.");
     by_hand("(sleep 3; printf 'Ugly.Implicit.Complex.'; sleep 3) | nc -l 127.0.0.1 65432",
             run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     server.receive(question(0).size());
     server.send(test::three_answers);
     server.receive(question(1).size() + question(2).size());
@@ -137,9 +125,7 @@ CHECK_OF_EACH(zenc, "refuses an answer without end", "[pts:1][needs:asks the thr
     trying("A server sends 100,000 bytes without a '.'.",
            "After 1024 bytes without a '.', say so on standard error, and return 1.");
     by_hand("head -c 100000 /dev/zero | tr '\\0' x | nc -l 127.0.0.1 65432", run(program));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-t", "60"}));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program, {"-t", "60"});
     server.receive(question(0).size());
     server.send(std::string(100'000, 'x'), Milliseconds(2000));
     expect_failure(client);
@@ -239,9 +225,7 @@ CHECK_OF_EACH(tcp_clients, "reports a server that closes", "[pts:1][needs:base]"
            "recv returns 0 before the answer is complete: say so on standard error, and return 1.");
     by_hand("(sleep 3; printf abc) | nc -N -l 127.0.0.1 " + std::string(program.port),
             run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
     server.send(test::exchanges(program)[0].answer.substr(0, 3));
     server.shut_down_sending();

@@ -28,6 +28,16 @@ inline std::vector<std::string> at(const Endpoint &server, std::vector<std::stri
     return exactly_at(server, options);
 }
 
+/// A client that has connected to a server, which the check plays: auto [listener, client, server].
+struct Met {
+    explicit Met(const Program &program, const std::vector<std::string> &options = {},
+                 const Limits &limits = {})
+        : client(program, at(listener.local(), options), limits), server(listener.accept()) {}
+    test::Listener listener;
+    Student client;
+    test::Connection server;
+};
+
 /// The lines of the output that begin with `beginning`, in order.
 inline std::string lines(const Student &client, const std::string &beginning) {
     std::istringstream text(client.standard_output());
@@ -115,6 +125,16 @@ inline std::string answer_questions(test::Connection &server,
 }
 inline std::string answer_questions(test::Connection &server) {
     return answer_questions(server, [&](std::string_view bytes) { server.send(bytes); });
+}
+
+/// Plays the server of a TCP client for one conversation; that of framing sends back the frame.
+inline void play(const Program &program, test::Connection &server) {
+    if (program.name == "zenc") {
+        answer_questions(server);
+        return;
+    }
+    take_request(program, server);
+    server.send(first_frame(program));
 }
 
 /// The next question of zuc that is not the one before: it may have asked that again.

@@ -10,10 +10,7 @@ using test::Connection, test::Datagrams, test::Listener;
 
 namespace {
 
-constexpr bool is_zen_client(const Program &program) {
-    return program.name == "zenc" || program.name == "zuc";
-}
-constexpr auto zen_clients = test::select<is_zen_client>();
+constexpr auto zen_clients = only<"zenc", "zuc">();
 constexpr auto zenc = only<"zenc">(), zuc = only<"zuc">();
 using test::client_programs, test::framing_clients, test::tcp_clients;
 using Clock = std::chrono::steady_clock;
@@ -28,12 +25,7 @@ class Conversation {
     void serve() {
         if (is_udp()) return answer_datagrams(datagrams_);
         Connection server = listener_.accept();
-        if (program_.name == "zenc") {
-            answer_questions(server);
-        } else {
-            take_request(program_, server);
-            server.send(first_frame(program_));
-        }
+        play(program_, server);
         expect_status(client, 0);
     }
 
@@ -113,9 +105,7 @@ CHECK_OF_EACH(zenc, "limits the whole answer with -t", "[pts:1][needs:asks the t
     by_hand("(sleep 3; for c in U g l y , \\  b u t \\  s l o w .; do sleep 0.5; printf \"$c\"; "
             "done) | nc -l 127.0.0.1 65432",
             run(program, " -t 1"));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-t", "1"}));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program, {"-t", "1"});
     receive_up_to(server, question(0));
     for (const char c : std::string("Ugly, but very slow.")) {
         if (client.wait_exit(Milliseconds(300), false)) break;
@@ -131,9 +121,7 @@ CHECK_OF_EACH(framing_clients, "limits the silence with -t and not the whole res
     trying("With -t 2, the server sends the frame back in six pieces, one each half a second.",
            "Here -t is for the wait for each piece: a response may be slow, but not silent.");
     by_hand("(none)", run(program, " -t 2"));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-t", "2"}));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program, {"-t", "2"});
     take_request(program, server);
     std::string_view left = first_frame(program);
     for (int pieces = 6; pieces > 0; --pieces) {

@@ -12,16 +12,11 @@ using namespace grade;
 
 namespace {
 
-constexpr bool is_base_row(const Program &program) { return program.option.empty(); }
-constexpr auto all_programs = test::select<is_base_row>();
+constexpr auto all_programs = test::select<is_base_program>();
 constexpr bool has_value(const Program &program) {
-    return is_base_row(program) && (program.has('t') || program.has('w') || program.has('m'));
+    return is_base_program(program) && (program.has('t') || program.has('w') || program.has('m'));
 }
 constexpr auto programs_with_values = test::select<has_value>();
-constexpr bool is_base_server(const Program &program) {
-    return is_base_row(program) && test::is_server(program);
-}
-constexpr auto base_servers = test::select<is_base_server>();
 
 using Arguments = std::vector<std::string>;
 
@@ -65,7 +60,7 @@ Arguments at_port(const std::string &port) { return {here.front(), port}; }
 } // namespace
 
 CHECK_OF_EACH(all_programs, "refuses a PORT that is none",
-              "[pts:1][needs:reports a bad command line]") {
+              "[pts:1][needs:reports a bad command line][faults][row 33]") {
     const bool server = test::is_server(program);
     trying(
         "The program is started with a PORT that is empty, below 0, too large, or has more than "
@@ -79,7 +74,7 @@ CHECK_OF_EACH(all_programs, "refuses a PORT that is none",
 }
 
 CHECK_OF_EACH(programs_with_values, "refuses values that are none",
-              "[pts:1][needs:reports a bad command line]") {
+              "[pts:1][needs:reports a bad command line][faults][row 33]") {
     trying("The program is started with options whose value is empty, below 0, out of range, not a "
            "number, or missing.",
            "A value is a whole number: -t from 0, -w from 1 to 1024. getopt returns '?' (or ':') "
@@ -95,7 +90,7 @@ CHECK_OF_EACH(programs_with_values, "refuses values that are none",
 }
 
 CHECK_OF_EACH(all_programs, "says what is wrong with its command line",
-              "[pts:1][needs:reports a bad command line]") {
+              "[pts:1][needs:reports a bad command line][faults][row 33]") {
     trying("The program is started with command lines that are wrong, and what it prints is read.",
            "First a line on standard error with the program's name and what is wrong, then the "
            "usage line. Standard output is for what was asked for.");

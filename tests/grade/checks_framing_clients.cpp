@@ -6,10 +6,8 @@ using test::Connection, test::Listener, test::framing_clients;
 
 namespace {
 
-constexpr bool frames_may_not_fit(const Program &program) {
-    return program.name == "adc" || program.name == "afc"; // no command line is too long for abc
-}
-constexpr auto clients_with_short_frames = test::select<frames_may_not_fit>();
+// No command line is too long for abc.
+constexpr auto clients_with_short_frames = only<"adc", "afc">();
 
 std::string listen_by_nc(const Program &program) {
     return "nc -l 127.0.0.1 " + std::string(program.port) + " | od -c";
@@ -21,9 +19,7 @@ CHECK_OF_EACH(framing_clients, "sends its message", "[pts:2]") {
     trying("A server takes what the client sends.",
            "Connect to the HOST and PORT of the command line, and send the message.");
     by_hand(listen_by_nc(program), run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
 }
 
@@ -32,9 +28,7 @@ CHECK_OF_EACH(framing_clients, "sends its message as a frame", "[pts:2][needs:se
            "Make the whole frame, header, message and delimiter or padding, and send it with as "
            "many calls as it takes.");
     by_hand(listen_by_nc(program), run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     const std::string &frame = first_frame(program);
     std::string received = take_request(program, server);
     received += server.receive(frame.size() - std::min(frame.size(), received.size()));
@@ -45,9 +39,7 @@ CHECK_OF_EACH(framing_clients, "sends its message as a frame", "[pts:2][needs:se
 CHECK_OF_EACH(framing_clients, "sends the message of -m", "[pts:1][needs:sends its message]") {
     trying("The client is started with -m 'Hello, Server?'.", "-m TEXT is the message to send.");
     by_hand(listen_by_nc(program), run(program, " -m 'Hello, Server?'"));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-m", "Hello, Server?"}));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program, {"-m", "Hello, Server?"});
     receive_up_to(server, "Hello, Server?");
 }
 
@@ -57,9 +49,7 @@ CHECK_OF_EACH(framing_clients, "prints the response", "[pts:1][needs:sends its m
     by_hand("make " + std::string(program.name.substr(0, 2)) + "s && ./framing/" +
                 std::string(program.name.substr(0, 2)) + "s",
             run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
     server.send(first_frame(program));
     expect_status(client, 0);
@@ -80,9 +70,7 @@ CHECK_OF_EACH(framing_clients, "prints what it has received",
                                                          : "printf '%-1024s' 'Hello, Client!'";
     by_hand("(sleep 3; " + response + "; sleep 1) | nc -l 127.0.0.1 " + std::string(program.port),
             run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     std::string frame = first_frame(program);
     take_request(program, server);
     server.send(frame.replace(frame.find("Server"), 6, "Client"));
@@ -112,9 +100,7 @@ CHECK_OF_EACH(framing_clients, "takes the response in pieces",
     trying("A server sends the frame back in pieces, each when the client has read the one before.",
            "One recv need not return a whole frame: receive until it is complete.");
     by_hand("(cut it with sleep, as in the chapter)", run(program));
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
     const std::string_view frame = first_frame(program);
     for (std::size_t begin = 0; begin < frame.size(); begin += begin < 10 ? 1 : 300) {

@@ -11,16 +11,11 @@ namespace {
 
 constexpr auto abs_server = only<"abs">(), ads_server = only<"ads">(), afs_server = only<"afs">();
 constexpr auto abc = only<"abc">(), afc = only<"afc">();
-constexpr bool has_limit(const Program &program) {
-    return program.name == "abs" || program.name == "ads";
-}
-constexpr auto servers_with_limit = test::select<has_limit>();
+constexpr auto servers_with_limit = only<"abs", "ads">();
 
 // A client's line for that response, which a server has sent as it is: that it printed.
 void expect_response(const Program &program, const std::string &frame, const std::string &message) {
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
     server.send(frame);
     expect_status(client, 0);
@@ -162,7 +157,7 @@ CHECK_OF_EACH(framing_servers, "serves IPv6", "[pts:1][needs:echoes a frame]") {
 // ---- The clients
 
 CHECK_OF_EACH(framing_clients, "sends an empty message",
-              "[pts:1][needs:sends its message as a frame]") {
+              "[pts:1][needs:sends its message as a frame][needs:sends the message of -m]") {
     const std::string wanted = program.name == "abc"   ? std::string(4, '\0')
                                : program.name == "adc" ? "\n"
                                                        : std::string(1024, ' ');
@@ -172,9 +167,7 @@ CHECK_OF_EACH(framing_clients, "sends an empty message",
            "An empty message is a message: a length of 0, a newline alone, a block of spaces.");
     by_hand("nc -l 127.0.0.1 " + std::string(program.port) + " | od -c",
             run(program, " -m '' -t 1"));
-    Listener listener;
-    Student client(program, at(listener.local(), {"-m", ""}));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program, {"-m", ""});
     const std::string received = server.receive(wanted.size());
     if (received != wanted) fail("it sent otherwise", test::shown(wanted), test::shown(received));
     if (program.name == "afc") {
@@ -199,13 +192,15 @@ CHECK_OF_EACH(framing_clients, "prints one response of what has come",
 }
 
 CHECK_OF_EACH(abc, "reads the length in network byte order", "[pts:1][needs:prints the response]") {
-    trying("A server sends responses of 200 and of 40,000 bytes.",
+    trying("A server sends responses of 200, of 40,000 and of 1,048,576 bytes.",
            "The length has four bytes, the highest first, and bytes are unsigned: ntohl, or shifts "
            "of unsigned char.");
     by_hand("(sleep 3; printf '\\000\\000\\000\\310%200s' x; sleep 1) | nc -l 127.0.0.1 8888",
             run(program));
-    for (const std::string &length : {"\0\0\0\xc8"s, "\0\0\x9c\x40"s}) { // 200, 40,000
-        const std::string message(length[3] == '\x40' ? 40'000 : 200, 'x');
+    const std::pair<std::string, std::size_t> lengths[] = {
+        {"\0\0\0\xc8"s, 200}, {"\0\0\x9c\x40"s, 40'000}, {"\0\x10\0\0"s, 1 << 20}};
+    for (const auto &[length, size] : lengths) {
+        const std::string message(size, 'x');
         expect_response(program, length + message, message);
     }
 }
@@ -221,9 +216,7 @@ CHECK_OF_EACH(afc, "takes away the padding alone", "[pts:1][needs:prints the res
     const std::string spaces = "  two  spaces", full(1024, 'x');
     expect_response(program, spaces + std::string(1024 - spaces.size(), ' '), spaces);
     expect_response(program, full, full);
-    Listener listener;
-    Student client(program, at(listener.local()));
-    Connection server = listener.accept();
+    auto [listener, client, server] = Met(program);
     take_request(program, server);
     server.send("Hello\0\0"s + std::string(1017, ' '));
     client.exit_status();

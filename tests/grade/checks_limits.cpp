@@ -12,10 +12,6 @@ namespace {
 
 constexpr auto mzts = only<"mzts">(), mzus = only<"mzus">(), sszt = only<"sszt">(),
                sszt_fork = only<"sszt -f">();
-constexpr bool has_time_limit(const Program &program) {
-    return is_stream_program(program) && program.has('t');
-}
-constexpr auto servers_with_time_limit = test::select<has_time_limit>();
 
 // A connection that is not waited for: the backlog may be full.
 class Visitor : public test::Socket {
@@ -58,6 +54,16 @@ void let_threads_go(const Program &program) {
     }
 }
 
+// Clients that ask and stay: so many, or up to the first that is not answered. Whether all were.
+bool all_are_served(Server &server, std::vector<Talk> &clients, int count) {
+    bool served = true;
+    for (int i = 0; i < count && served; ++i) {
+        clients.emplace_back(server);
+        served = is_answered(server, clients.back());
+    }
+    return served;
+}
+
 void do_without_a_thread(const Program &program) {
     trying("With an address space of 200 MiB, clients connect and stay until one is closed, or 60 "
            "are served. Then all leave but the first, which asks again, and so does a new one.",
@@ -74,11 +80,7 @@ void do_without_a_thread(const Program &program) {
     limits.address_space = 200;
     Server server(program, {}, "127.0.0.1", limits);
     std::vector<Talk> clients;
-    bool served = true;
-    for (int i = 0; i < 60 && served; ++i) {
-        clients.emplace_back(server);
-        served = is_answered(server, clients.back());
-    }
+    const bool served = all_are_served(server, clients, 60);
     if (!served) {
         const std::string refused = clients.back().connection().local().name();
         require(clients.back().connection().ended() || clients.back().connection().was_reset(),
@@ -165,17 +167,17 @@ CHECK_OF_EACH(framing_servers, "lets its threads go while it serves",
 }
 
 CHECK_OF_EACH(sszt, "survives a thread that cannot be started",
-              "[pts:1][needs:lets its threads go while it serves]") {
+              "[pts:1][needs:lets its threads go while it serves][faults][row 24]") {
     do_without_a_thread(program);
 }
 CHECK_OF_EACH(framing_servers, "survives a thread that cannot be started",
-              "[pts:1][needs:lets its threads go while it serves]") {
+              "[pts:1][needs:lets its threads go while it serves][faults][row 24]") {
     do_without_a_thread(program);
 }
 
 CHECK_OF_EACH(sszt_fork, "survives a process that cannot be started",
               "[pts:1][needs:leaves no zombie][needs:answers question after question][needs:closes "
-              "its descriptors]") {
+              "its descriptors][faults][row 25]") {
     trying("With -f, the user may have 8 processes; clients connect and stay until one is closed. "
            "Then all leave but the first, which asks again, and so does a new one.",
            "fork returns -1 when the system has no room: say \"Cannot start a process for "
@@ -186,11 +188,7 @@ CHECK_OF_EACH(sszt_fork, "survives a process that cannot be started",
     limits.processes = 8;
     Server server(program, {}, "127.0.0.1", limits);
     std::vector<Talk> clients;
-    bool served = true;
-    for (int i = 0; i < 12 && served; ++i) {
-        clients.emplace_back(server);
-        served = is_answered(server, clients.back());
-    }
+    const bool served = all_are_served(server, clients, 12);
     require(!served, "12 clients were served by less than 8 processes");
     const std::string refused = clients.back().connection().local().name();
     require(clients.back().connection().ended() || clients.back().connection().was_reset(),
@@ -207,8 +205,9 @@ CHECK_OF_EACH(sszt_fork, "survives a process that cannot be started",
     require(test::eventually(is_served), "when all but one had left, a new client was not served");
 }
 
-CHECK_OF_EACH(sszt_fork, "has 40 children at most",
-              "[pts:1][needs:forks a process for each client][needs:leaves no zombie]") {
+CHECK_OF_EACH(
+    sszt_fork, "has 40 children at most",
+    "[pts:1][needs:forks a process for each client][needs:leaves no zombie][faults][row 25]") {
     trying("With -f, 40 clients talk and stay; three more connect and ask. One of the 40 leaves.",
            "The framework has a limit, max_children (40): the clients beyond it wait in the "
            "backlog until a child has ended.");
@@ -231,8 +230,9 @@ CHECK_OF_EACH(sszt_fork, "has 40 children at most",
 
 // ---- Time
 
-CHECK_OF_EACH(servers_with_time_limit, "gives up on a client that does not read",
-              "[pts:1][needs:gives up on a silent client][needs:closes its descriptors]") {
+CHECK_OF_EACH(
+    servers_with_time_limit, "gives up on a client that does not read",
+    "[pts:1][needs:gives up on a silent client][needs:closes its descriptors][faults][row 23]") {
     trying("With -t 1, a client sends questions and reads no answer.",
            "Set SO_SNDTIMEO as well: a client that does not read must not hold the server, or a "
            "worker, for ever.");

@@ -9,23 +9,12 @@ using namespace grade;
 
 namespace {
 
-constexpr bool is_base_row(const Program &program) {
-    return test::is_server(program) && !test::is_forking_server(program);
-}
 constexpr bool prints_at_the_same_time(const Program &program) {
     return test::is_zen_tcp_server(program) && program.name != "zens" && !program.has('e');
 }
-constexpr bool is_several_datagrams(const Program &program) {
-    return program.name == "mzus" || program.name == "sszu";
-}
-constexpr bool is_zen_row(const Program &program) {
-    return is_base_row(program) && !test::is_framing_server(program);
-}
-constexpr auto zen_servers = test::select<is_zen_row>();
 constexpr auto sszu_fork = only<"sszu -f">();
-constexpr auto base_servers = test::select<is_base_row>();
 constexpr auto several_streams = test::select<prints_at_the_same_time>();
-constexpr auto several_datagrams = test::select<is_several_datagrams>();
+constexpr auto several_datagrams = only<"mzus", "sszu">();
 using test::framing_servers, test::servers;
 
 constexpr const char *whole_lines =

@@ -6,14 +6,6 @@ using namespace grade;
 
 namespace {
 
-constexpr bool is_base_row(const Program &program) {
-    return test::is_server(program) && !test::is_forking_server(program);
-}
-constexpr bool is_zen_row(const Program &program) {
-    return is_base_row(program) && !test::is_framing_server(program);
-}
-constexpr auto base_servers = test::select<is_base_row>();
-constexpr auto zen_servers = test::select<is_zen_row>();
 using test::framing_servers;
 
 // That a fresh client gets an answer.
@@ -94,7 +86,8 @@ CHECK_OF_EACH(base_servers, "prints the ready line at once", "[pts:1]") {
     check_ready_line(program, kind);
 }
 
-CHECK_OF_EACH(zen_servers, "reports a port in use", "[pts:1][needs:serves one client]") {
+CHECK_OF_EACH(zen_servers, "reports a port in use",
+              "[pts:1][needs:serves one client][faults][row 33]") {
     const std::string reuse =
         test::is_udp_server(program)
             ? " On a UDP socket, SO_REUSEADDR lets two servers share a port: do not set it."

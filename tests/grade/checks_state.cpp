@@ -11,15 +11,8 @@ using test::tcp_event_loops, test::udp_event_loops, test::wait_until_read;
 
 namespace {
 
-constexpr bool is_concurrent(const Program &program) {
-    return test::is_zen_tcp_server(program) && program.name != "zens";
-}
-constexpr auto concurrent_servers = test::select<is_concurrent>();
 constexpr auto mzts = only<"mzts">(), abs_server = only<"abs">();
-constexpr bool is_other_framing_server(const Program &program) {
-    return test::is_framing_server(program) && program.name != "abs";
-}
-constexpr auto other_framing_servers = test::select<is_other_framing_server>();
+constexpr auto other_framing_servers = only<"ads", "afs">();
 
 using Clock = std::chrono::steady_clock;
 
@@ -156,7 +149,7 @@ CHECK_OF_EACH(mzts, "has a worker for each of N clients", "[pts:1][needs:makes c
 
 CHECK_OF_EACH(stream_programs, "drops a refused client that stays",
               "[pts:1][needs:answers what came before an unrecognized question]"
-              "[needs:closes its descriptors]") {
+              "[needs:closes its descriptors][faults][row 44]") {
     trying("Clients ask an unrecognized question and then stay: one is silent, one goes on sending "
            "a byte now and then.",
            "Wait about a second for the client to close, so that it gets its last answers, and no "
@@ -209,7 +202,7 @@ CHECK_OF_EACH(tcp_event_loops, "drops nobody else for a refused client",
 
 CHECK_OF_EACH(test::answer_keepers, "drops a refused client that does not read",
               "[pts:1][needs:drops a refused client that stays]"
-              "[needs:stops reading from a client that does not read]") {
+              "[needs:stops reading from a client that does not read][faults][row 44]") {
     trying("A client reads nothing, asks until the server has answers that it cannot send, and "
            "then an unrecognized question.",
            "A refused client that reads nothing is never writable: without a limit of time on the "
@@ -230,17 +223,17 @@ CHECK_OF_EACH(test::answer_keepers, "drops a refused client that does not read",
     expect_to_be_dropped(client, "while the client read nothing");
 }
 
-CHECK_OF_EACH(
-    stream_programs, "sends answers together",
-    "[pts:1][needs:takes several questions in one segment][needs:answers word for word]") {
+CHECK_OF_EACH(stream_programs, "sends answers together",
+              "[pts:1][needs:takes several questions in one segment]"
+              "[needs:answers word for word][faults][row 45]") {
     expect_answers_together(program);
 }
 CHECK_OF_EACH(abs_server, "sends frames together",
-              "[pts:1][needs:takes several small frames in one segment]") {
+              "[pts:1][needs:takes several small frames in one segment][faults][row 45]") {
     expect_answers_together(program);
 }
 CHECK_OF_EACH(other_framing_servers, "sends frames together",
-              "[pts:1][needs:takes several frames in one segment]") {
+              "[pts:1][needs:takes several frames in one segment][faults][row 45]") {
     expect_answers_together(program);
 }
 
@@ -248,7 +241,7 @@ CHECK_OF_EACH(stream_programs, "counts white space that drips",
               "[pts:1][needs:skips white space before a question]"
               "[needs:refuses a question without end][needs:takes a question in pieces]"
               "[needs:closes after an unrecognized question]"
-              "[needs:answers question after question]") {
+              "[needs:answers question after question][faults][row 52]") {
     trying("A client sends white space, in pieces: 900 bytes and a question, three times; then "
            "1023 bytes, after which it must be connected still, and one more.",
            "The white space that is skipped counts as a part of the question, or one byte a minute "

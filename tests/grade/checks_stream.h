@@ -8,11 +8,10 @@
 
 namespace grade {
 
-constexpr bool is_stream_program(const Program &program) {
-    return test::is_zen_tcp_server(program) && !test::is_forking_server(program);
+constexpr bool is_concurrent(const Program &program) {
+    return test::is_zen_tcp_server(program) && program.name != "zens";
 }
-/// sszt -f is the same program as sszt: what does not depend on processes is not checked again.
-inline constexpr auto stream_programs = test::select<is_stream_program>();
+inline constexpr auto concurrent_servers = test::select<is_concurrent>();
 
 /// `times` questions, beginning with the first of the table, and the letters of their answers.
 inline std::string questions(std::size_t times) {

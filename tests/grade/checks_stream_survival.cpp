@@ -1,5 +1,5 @@
-// What every TCP server of the Zen protocol must survive: clients that reset, are slow or silent, signals,
-// and the lack of descriptors.
+// What every TCP server of the Zen protocol must survive: clients that reset, are slow or silent, and
+// signals.
 #include "checks_stream.h"
 
 using namespace grade;
@@ -7,15 +7,11 @@ using test::zen_tcp_servers;
 
 namespace {
 
-constexpr bool is_concurrent(const Program &program) {
-    return test::is_zen_tcp_server(program) && program.name != "zens";
+// The children of sszt -f live on when it is killed, and so do their conversations.
+constexpr bool has_no_children(const Program &program) {
+    return test::is_zen_tcp_server(program) && !test::is_forking_server(program);
 }
-constexpr auto concurrent_servers = test::select<is_concurrent>();
-
-constexpr bool has_time_limit(const Program &program) {
-    return is_stream_program(program) && program.has('t');
-}
-constexpr auto servers_with_time_limit = test::select<has_time_limit>();
+constexpr auto one_process_servers = test::select<has_no_children>();
 
 } // namespace
 
@@ -131,7 +127,7 @@ CHECK_OF_EACH(zen_tcp_servers, "stops on SIGINT and SIGTERM",
     }
 }
 
-CHECK_OF_EACH(stream_programs, "starts again on the same port",
+CHECK_OF_EACH(one_process_servers, "starts again on the same port",
               "[pts:1][needs:listens where it is told][faults][row 28]") {
     trying("A server is ended while a client is connected, and started again on the same port at "
            "once.",

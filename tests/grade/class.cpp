@@ -41,8 +41,8 @@ class Evening {
     int to_the_end();
 
   private:
-    void take_what_is_there(const Student &student, const Grading &planned);
-    void compare_sources(const std::vector<Student> &students);
+    void take_what_is_there(const Submitter &student, const Grading &planned);
+    void compare_sources(const std::vector<Submitter> &students);
     void write_tables();
     void start(Grading &grading);
     void end(Running &running);
@@ -64,7 +64,7 @@ class Evening {
 };
 
 // The settings for one student of a class.
-Settings settings_for(const Options &options, const Student &student) {
+Settings settings_for(const Options &options, const Submitter &student) {
     Settings settings = options.settings;
     settings.submission = student.submission;
     return settings;
@@ -83,13 +83,13 @@ Evening::Evening(const Options &options, char **arguments)
     if (!hold(options.output, LOCK_EX | LOCK_NB))
         throw std::runtime_error("another grading of a class writes to " + options.output);
     while (*arguments) arguments_.push_back(*arguments++);
-    const std::vector<Student> students = students_in(options.class_directory, class_.remarks);
+    const std::vector<Submitter> students = students_in(options.class_directory, class_.remarks);
     for (const std::string &name : options.students)
         if (std::none_of(students.begin(), students.end(),
-                         [&](const Student &student) { return student.name == name; }))
+                         [&](const Submitter &student) { return student.name == name; }))
             throw std::runtime_error("no student is named " + name);
     const Grading nothing = planned(options);
-    for (const Student &student : students) take_what_is_there(student, nothing);
+    for (const Submitter &student : students) take_what_is_there(student, nothing);
     compare_sources(students);
     for (Grading &grading : class_.gradings)
         if (!grading.complete && !options.nobody &&
@@ -98,7 +98,7 @@ Evening::Evening(const Options &options, char **arguments)
 }
 
 // A student as far as he has been graded before. One who is to be graded again has no points.
-void Evening::take_what_is_there(const Student &student, const Grading &planned) {
+void Evening::take_what_is_there(const Submitter &student, const Grading &planned) {
     Grading grading = planned;
     grading.student = student.name;
     grading.keys = student.keys;
@@ -121,10 +121,10 @@ void Evening::take_what_is_there(const Student &student, const Grading &planned)
     class_.gradings.push_back(grading);
 }
 
-void Evening::compare_sources(const std::vector<Student> &students) {
+void Evening::compare_sources(const std::vector<Submitter> &students) {
     const std::vector<std::string> exercises = class_.gradings.front().exercises();
     std::map<std::string, Sources> programs; // by "tas/tas.cpp"
-    for (const Student &student : students)
+    for (const Submitter &student : students)
         for (const auto &[place, file] : find_sources(student.submission).sources) {
             const std::string exercise = fs::path(place).parent_path();
             const bool is_graded =
@@ -254,7 +254,7 @@ int grade_class(const Options &options, char **arguments) {
 int grade_student(const Options &options) {
     prctl(PR_SET_PDEATHSIG, SIGTERM); // if the one that grades the class is killed
     std::vector<std::string> remarks;
-    for (const Student &student : students_in(options.class_directory, remarks)) {
+    for (const Submitter &student : students_in(options.class_directory, remarks)) {
         if (student.name != options.only) continue;
         const std::string directory = options.output + "/students/" + student.name;
         hold(directory, LOCK_EX); // one that was left by a killed grading is about to end

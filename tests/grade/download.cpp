@@ -179,7 +179,7 @@ Found find_sources(const Submission &submission) {
 namespace {
 
 // Who has handed in what, read from a name that Moodle or Canvas has given. False: it has not.
-bool named_by_a_system(const std::string &name, Student &student, std::string &id,
+bool named_by_a_system(const std::string &name, Submitter &student, std::string &id,
                        std::string &handed_in) {
     static const std::regex moodle(R"((.+)_(\d+)_assignsubmission_file_?(.*))");
     static const std::regex canvas(R"(([^_]+)_(?:LATE_|late_)?(\d+)_(\d+)_(.+))");
@@ -198,8 +198,9 @@ bool named_by_a_system(const std::string &name, Student &student, std::string &i
 
 } // namespace
 
-std::vector<Student> students_in(const std::string &directory, std::vector<std::string> &remarks) {
-    std::map<std::string, Student> found; // by the name and the number
+std::vector<Submitter> students_in(const std::string &directory,
+                                   std::vector<std::string> &remarks) {
+    std::map<std::string, Submitter> found; // by the name and the number
     std::set<fs::path> names;
     for (const auto &entry : fs::directory_iterator(directory)) names.insert(entry.path());
     std::vector<std::string> left;
@@ -207,7 +208,7 @@ std::vector<Student> students_in(const std::string &directory, std::vector<std::
         const std::string name = path.filename();
         if (is_litter(name)) continue;
         const bool is_directory = fs::is_directory(fs::symlink_status(path));
-        Student student = {name, {name}, {}};
+        Submitter student = {name, {name}, {}};
         std::string id, handed_in;
         if (fs::is_symlink(path))
             remarks.push_back(plain(name) + " is a symbolic link: it is not followed");
@@ -219,7 +220,7 @@ std::vector<Student> students_in(const std::string &directory, std::vector<std::
     if (!left.empty()) remarks.push_back("no student's: " + listed(left));
     std::map<std::string, int> count;
     for (const auto &[key, student] : found) ++count[student.name];
-    std::vector<Student> students;
+    std::vector<Submitter> students;
     for (const auto &[key, student] : found) {
         students.push_back(student);
         if (count[student.name] > 1) students.back().name = key;
@@ -230,7 +231,7 @@ std::vector<Student> students_in(const std::string &directory, std::vector<std::
     }
     if (students.empty()) throw std::runtime_error("no submission is in " + directory);
     std::sort(students.begin(), students.end(),
-              [](const Student &a, const Student &b) { return a.name < b.name; });
+              [](const Submitter &a, const Submitter &b) { return a.name < b.name; });
     return students;
 }
 

@@ -25,7 +25,7 @@ struct Found {
 /// or "tas-1.cpp", as Canvas names what was handed in again. No link is followed.
 Found find_sources(const Submission &submission);
 
-struct Student {
+struct Submitter {
     std::string name;
     std::vector<std::string> keys; ///< of a roster: see fill_roster() in results.h
     Submission submission;
@@ -34,7 +34,7 @@ struct Student {
 /// The students in a directory, by name: each subdirectory is one, but for what Moodle and Canvas have
 /// named: "Ada Lovelace_1234_assignsubmission_file", "lovelaceada_LATE_12345_678910_tas.cpp". `remarks`
 /// gets a line for what was left out. Throws std::runtime_error if there are none.
-std::vector<Student> students_in(const std::string &directory, std::vector<std::string> &remarks);
+std::vector<Submitter> students_in(const std::string &directory, std::vector<std::string> &remarks);
 
 } // namespace grade
 

@@ -1,12 +1,12 @@
 // check-grader: grades the grader. It submits
 //
-//  - each wrong program of tests/wrong/, which must lose the check that its file names first; it may
-//    lose the others that it names, and no more; what depends on those is not checked; edits.h tells
-//    what such a file looks like;
+//  - each wrong program of tests/wrong/, which must lose the check that its file names first; only the
+//    checks that it names are tried, and those that they need. With -w, all checks of the program are:
+//    then it may lose those that it names, and no more. edits.h tells what such a file looks like;
 //  - each right program of tests/right/, whole or changed in the same way, which must get full points;
 //  - each server of the kit in the place of each other of its transport, which must be told apart.
 //
-// Usage: check-grader [-n] [NAME ...], where NAME is a part of what it prints for a submission. Works
+// Usage: check-grader [-n] [-w] [NAME ...], where NAME is a part of what it prints for a submission. Works
 // in the directory of the kit, with its programs built. Exit status: 0 = all as it must be.
 //
 // -n only makes the wrong programs, and says which edits do not fit the kit's programs any more. It
@@ -56,6 +56,7 @@ class Temporary {
     fs::path path;
 };
 
+bool whole = false;               // option -w
 constexpr int short_patience = 5; // seconds: a wrong program lets many checks wait in vain
 
 Grading grade_names(const fs::path &from, const std::vector<std::string> &names,
@@ -125,10 +126,12 @@ std::string check_changed(const fs::path &path) {
     const std::string name = name_of(path.filename());
     const Temporary submission;
     submit(program, submission.path);
-    const int patience = loses.empty() ? Settings().patience : short_patience;
-    const Grading grading = grade_names(submission.path, {name}, patience);
-    if (loses.empty())
+    if (loses.empty()) {
+        const Grading grading = grade_names(submission.path, {name}, Settings().patience);
         return grading.earned() < grading.possible() ? lost_checks(grading) : std::string();
+    }
+    const auto names = whole ? std::vector<std::string>{name} : loses;
+    const Grading grading = grade_names(submission.path, names);
     const std::vector<std::string> failed = failed_checks(grading);
     const auto contains = [](const std::vector<std::string> &all, const std::string &one) {
         return std::find(all.begin(), all.end(), one) != all.end();
@@ -274,6 +277,7 @@ int main(int argc, char *argv[]) {
             share = static_cast<std::size_t>(std::stoul(argv[++i]));
             shares = static_cast<std::size_t>(std::stoul(argv[++i]));
         } else if (std::strcmp(argv[i], "-n") == 0) edits_only = true;
+        else if (std::strcmp(argv[i], "-w") == 0) whole = true;
         else if (std::strncmp(argv[i], "SAN=", 4) == 0) make_arguments.push_back(argv[i]);
         else names.push_back(argv[i]);
     }

@@ -63,7 +63,7 @@ std::vector<std::string> split(const std::string &text) {
 
 // Its -h has a line for each; the grader itself need not be built.
 bool is_option_of_grader(const std::string &option) {
-    static const std::string source = output_of("cat tests/grade/grade.cpp");
+    static const std::string source = output_of("cat tests/grade/options.cpp");
     return source.find("\"  " + option + " ") != source.npos;
 }
 
@@ -80,11 +80,14 @@ bool known_file(const std::string &file) {
     return false;
 }
 
-// What tests and checks are written with: `TEST_OF_EACH`. The README of the tests speaks of that.
+// What the pages of tests/ name besides: the last part of a path, or what a variable of make is called,
+// stands somewhere in the tests.
 bool is_of_tests(const std::string &span) {
-    static const std::regex name("\\w+");
-    return std::regex_match(span, name) &&
-           !output_of("grep -rlw --include='*.h' '" + span + "' tests").empty();
+    static const std::regex around("=.*|.*/|'");
+    const std::string name = std::regex_replace(span, around, "");
+    return !name.empty() && !output_of("grep -rlwFe '" + name +
+                                       "' --include='*.h' --include='*.cpp' --include='*.mk' tests")
+                                 .empty();
 }
 
 } // namespace
@@ -113,7 +116,8 @@ bool Names::known(const std::string &span) const {
         const std::size_t place = span.find(" && ");
         return known(span.substr(0, place)) && known(span.substr(place + 4));
     }
-    const std::vector<std::string> parts = split(span);
+    const std::vector<std::string> parts =
+        split(std::regex_replace(span, std::regex("\"[^\"]*\""), "..."));
     if (parts.empty()) return true;
     if (parts[0] == "make" && parts.size() > 1) return known_targets(parts);
     if (const std::string program = program_of(parts[0]); !program.empty())

@@ -1,4 +1,5 @@
 #include "network.h"
+#include "procfs.h"
 
 #include <cerrno>
 #include <cstring>
@@ -60,7 +61,9 @@ OwnNetwork::Before::Before()
 }
 
 OwnNetwork::Before::~Before() {
-    const bool back = setns(network, CLONE_NEWNET) == 0 && setns(mounts, CLONE_NEWNS) == 0 &&
+    // Only a thread that is alone may go back, and one that has been joined may not be quite gone.
+    const bool back = setns(network, CLONE_NEWNET) == 0 &&
+                      eventually([&] { return setns(mounts, CLONE_NEWNS) == 0; }) &&
                       fchdir(directory) == 0;
     for (const int descriptor : {network, mounts, directory}) close(descriptor);
     if (!back) std::abort(); // all tests that follow would be elsewhere
