@@ -60,7 +60,7 @@ class Run {
         : settings_(settings), grading_(grading), changed_(changed),
           found_(find_sources(settings)) {
         if (settings.built.empty()) grading.remarks = found_.remarks;
-        const std::size_t jobs = settings.jobs > 0 ? settings.jobs : 2 * processors();
+        const std::size_t jobs = settings.jobs > 0 ? settings.jobs : 3 * processors();
         slots_.resize(jobs);
         static std::vector<uid_t> users; // kept: a class is graded with the same ones
         while (users.size() < jobs) users.push_back(take_user());
@@ -125,7 +125,7 @@ void Run::to_the_end() {
         std::this_thread::sleep_for(Milliseconds(3));
         if (has_news_ && Clock::now() > next_change_) {
             has_news_ = false;
-            next_change_ = Clock::now() + Milliseconds(300);
+            next_change_ = Clock::now() + seconds(1);
             changed_(grading_);
         }
         if (Clock::now() > next_look_) {

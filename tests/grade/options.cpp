@@ -158,12 +158,9 @@ Grading planned(const Options &options) {
 }
 
 void write_results(const Options &options, const Grading &grading, const std::string &directory) {
-    const auto write_to = [](const std::string &path, const std::string &content) {
-        if (!path.empty()) write(path, content);
-    };
-    write_to(options.gradescope, gradescope(grading));
-    write_to(options.classroom50, classroom50(grading));
-    write_to(options.junit, junit(grading));
+    if (!options.gradescope.empty()) write(options.gradescope, gradescope(grading));
+    if (!options.classroom50.empty()) write(options.classroom50, classroom50(grading));
+    if (!options.junit.empty()) write(options.junit, junit(grading));
     if (directory.empty()) return;
     fs::create_directories(directory);
     if (!grading.complete) write(directory + "/results.json", gradescope(grading));

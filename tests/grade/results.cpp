@@ -102,18 +102,22 @@ int Grading::possible(std::string_view exercise) const {
     return sum;
 }
 
-// What an exercise is worth by the weights alone.
-static double share(const Grading &grading, const std::string &exercise) {
-    if (grading.scale.weights.empty()) return grading.possible(exercise);
-    const auto found = grading.scale.weights.find(exercise);
-    return found == grading.scale.weights.end() ? 1 : found->second;
-}
-
 double Grading::factor(const std::string &exercise) const {
-    double sum = 0;
-    for (const std::string &one : exercises()) sum += share(*this, one);
-    if (sum == 0 || possible(exercise) == 0) return 0;
-    return share(*this, exercise) / possible(exercise) * (scale.full > 0 ? scale.full : sum) / sum;
+    const int points = possible(exercise);
+    if (points == 0) return 0;
+    // What the exercise, and what all of them are worth by the weights alone.
+    double share = points, sum = possible();
+    if (!scale.weights.empty()) {
+        const auto weight = [this](const std::string &name) {
+            const auto found = scale.weights.find(name);
+            return found == scale.weights.end() ? 1 : found->second;
+        };
+        share = weight(exercise);
+        sum = 0;
+        for (const std::string &one : exercises()) sum += weight(one);
+    }
+    if (sum == 0) return 0;
+    return share / points * (scale.full > 0 ? scale.full : sum) / sum;
 }
 
 double Grading::value(const std::string &exercise) const {
@@ -225,12 +229,14 @@ std::string gradescope(const Grading &grading) {
             "  \"stdout_visibility\": \"hidden\",\n  \"tests\": [";
     std::map<std::string, int> numbers;
     const std::vector<std::string> exercises = grading.exercises();
+    std::map<std::string, double> factors; // once for each: a grading is written again and again
+    for (const std::string &exercise : exercises) factors[exercise] = grading.factor(exercise);
     for (const Result &result : grading.results) {
         const auto exercise = std::find(exercises.begin(), exercises.end(), result.check.exercise) -
                               exercises.begin();
         const bool good = result.earned() == result.check.points;
         text += text.back() == '[' ? "\n" : ",\n";
-        const double factor = grading.factor(result.check.exercise);
+        const double factor = factors[result.check.exercise];
         text += "    {\"score\": " + decimal(result.earned() * factor) +
                 ", \"max_score\": " + decimal(result.check.points * factor) +
                 ", \"status\": " + (good ? "\"passed\"" : "\"failed\"") +
