@@ -6,10 +6,6 @@ using namespace std::string_literals;
 
 namespace {
 
-constexpr bool is_datagram_program(const Program &program) {
-    return test::is_udp_server(program) && !test::is_forking_server(program);
-}
-constexpr auto datagram_programs = test::select<is_datagram_program>();
 using test::tcp_echo_servers;
 
 // The last question of the table with so many spaces before it that there are `size` bytes.
