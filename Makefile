@@ -1,10 +1,10 @@
 # The Zen lab kit, for GNU make. What can be made:
 ## make              build all programs
 ## make NAME         build one program (make zens) and say how to run it
-## make framing      build the six programs of framing/
+## make framing      build the six programs of framing/; make asyncio those of asyncio/
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
-## make test-NAME    run the tests of one program (make test-zens), or of framing
+## make test-NAME    run the tests of one program (make test-zens), or of framing or asyncio
 ## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only;
 ##                   NEWCOMER=1: one after the other, in one copy in which nothing is built yet)
 ## make faults       run the tests of what every program survives (as root they are more)
@@ -22,32 +22,31 @@
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
 
-# The programs. A new one is one word here; its source is NAME/NAME.cpp, or framing/NAME.cpp.
+# The programs. A new one is one word here; its source is NAME/NAME.cpp, framing/NAME.cpp, asyncio/NAME.cpp.
 TCP_SERVERS := zens mzts sszt tas tap tae
 UDP_SERVERS := zus mzus sszu uas uap uae
-CLIENTS := zenc zuc
-FRAMING_SERVERS := abs ads afs
-FRAMING_CLIENTS := abc adc afc
-NEED_EPOLL := tae uae
+FRAMING := abs ads afs abc adc afc
+ASYNCIO_TCP := tacb asynpro tacr tacs
+ASYNCIO_UDP := uacb asyndg
+ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc
 
-ZEN := $(TCP_SERVERS) $(UDP_SERVERS) $(CLIENTS)
-FRAMING := $(FRAMING_SERVERS) $(FRAMING_CLIENTS)
-FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%)
-
+ZEN := $(TCP_SERVERS) $(UDP_SERVERS) zenc zuc
+FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%) $(ASYNCIO:%=asyncio/%)
+NEED_EPOLL := tae uae $(ASYNCIO)
 CXXFLAGS ?= -O2 -g
 FLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -pthread $(CXXFLAGS) \
-         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
-# The programs stand beside their sources. With SAN, everything is built in a directory of its own.
+# The programs stand beside their sources; with SAN, all is in a directory of its own. (Its check vptr needs a free
+# descriptor, and is wrong where there is none.)
 BUILD := build$(if $(SAN),/$(SAN))
 KIT := $(if $(SAN),$(BUILD),.)
-
-# Only Linux has epoll. Elsewhere the programs that need it are left out, and make says so.
+# Only Linux has epoll. Elsewhere programs that need it are left out.
 SYSTEM := $(shell uname -s)
-LEFT_OUT := $(if $(filter Linux,$(SYSTEM)),,$(foreach name,$(NEED_EPOLL),$(KIT)/$(name)/$(name)))
+LEFT_OUT := $(if $(filter Linux,$(SYSTEM)),,$(foreach name,$(NEED_EPOLL),$(filter %/$(name),$(FILES:%=$(KIT)/%))))
 PROGRAMS := $(filter-out $(LEFT_OUT),$(FILES:%=$(KIT)/%))
 
-.PHONY: all framing help clean FORCE $(ZEN) $(FRAMING)
+.PHONY: all framing asyncio help clean FORCE $(ZEN) $(FRAMING) $(ASYNCIO)
 all: $(PROGRAMS)
 	$(if $(LEFT_OUT),@echo "Left out: $(notdir $(LEFT_OUT)) (need epoll of Linux; this is $(SYSTEM))")
 
@@ -55,7 +54,6 @@ $(PROGRAMS): $(KIT)/%: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -MMD -MP -MF $(BUILD)/$(@F).d -o $@ $<
 $(LEFT_OUT): ; $(error $(@F) needs epoll of Linux; this is $(SYSTEM): LAB.md tells how to use a container)
-
 # Another compiler or other flags rebuild everything, as this file changes only when they do.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -64,15 +62,17 @@ $(BUILD)/flags: FORCE
 # `make zens` builds zens/zens and says how to run it.
 $(foreach file,$(FILES),$(eval $(notdir $(file)): $(KIT)/$(file)))
 framing: $(FRAMING)
-server = @echo "Run it:  $(KIT)/$1    and in another terminal:  ./$2   (make $(notdir $2))"
-client = @echo "Run it:  $(KIT)/$1    while $2 runs in another terminal:  ./$3   (make $(notdir $3))"
-$(TCP_SERVERS): ; $(call server,$@/$@,zenc/zenc)
-$(UDP_SERVERS): ; $(call server,$@/$@,zuc/zuc)
-zenc: ; $(call client,zenc/zenc,a TCP server,zens/zens)
-zuc: ; $(call client,zuc/zuc,a UDP server,zus/zus)
-$(FRAMING_SERVERS): ; $(call server,framing/$@,framing/$(@:%s=%c))
-$(FRAMING_CLIENTS): ; $(call client,framing/$@,its server,framing/$(@:%c=%s))
-
+asyncio: $(ASYNCIO)
+run = @echo "Run it:  $(KIT)/$(filter %/$@,$(FILES))
+server = $(run)    and in another terminal:  ./$1   (make $(notdir $1))"
+client = $(run)    while $1 runs in another terminal:  ./$2   (make $(notdir $2))"
+$(TCP_SERVERS) $(ASYNCIO_TCP): ; $(call server,zenc/zenc)
+$(UDP_SERVERS) $(ASYNCIO_UDP): ; $(call server,zuc/zuc)
+zenc: ; $(call client,a TCP server,zens/zens)
+zuc: ; $(call client,a UDP server,zus/zus)
+$(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))
+$(filter %c,$(FRAMING)): ; $(call client,its server,framing/$(@:%c=%s))
+tacbc uacbc: ; $(call client,its server (with -e),asyncio/$(@:%c=%))
 help: ; @sed -n "s/^## //p" Makefile
 clean: ; rm -rf build $(FILES)
 

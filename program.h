@@ -168,11 +168,11 @@ inline void stop_on_signals() {
 /// What a program is. `letters` are its options besides -h, as getopt takes them: a colon follows
 /// an option with a value. has('q') tells a server from a client.
 struct Program {
-    const char *name, *purpose, *letters, *example, *port = "65432";
+    const char *name, *purpose, *letters, *example, *port = "65432", *message = "Hello, Server!";
     bool has(char letter) const { return std::strchr(letters, letter); }
 };
 struct Options { // what the command line says
-    std::string host = "127.0.0.1", port, message = "Hello, Server!";
+    std::string host = "127.0.0.1", port, message;
     int timeout, workers = 32; // -t in seconds, 0 = no limit; -w
     bool fork = false, echo = false;
 };
@@ -190,10 +190,11 @@ inline std::string help(const Program &program) {
           "-w N         number of worker threads, 1 to 1024 (32)",
           "-f           fork a process for each request instead of starting a thread",
           "-e           echo what comes in, byte for byte, instead of answering questions",
-          "-m TEXT      the message to send (Hello, Server!)"}) {
+          "-m TEXT      the message to send"}) {
         if (!program.has(option[1])) continue;
         usage += " [" + option.substr(0, option.find("  ")) + ']';
-        list += "  " + option + '\n';
+        list += "  " + option +
+                (option[1] == 'm' ? std::string(" (") + program.message + ')' : "") + '\n';
     }
     return usage + " [HOST [PORT]]\n\n" + program.purpose + "\n\n  -h           print this text\n" +
            list + "  HOST         name, IPv4 or IPv6 address (127.0.0.1)\n" +
@@ -221,6 +222,7 @@ inline Options start(int argc, char *argv[], const Program &program) {
     prepare_process(program);
     Options options;
     options.timeout = program.has('q') ? 60 : 5;
+    options.message = program.message;
     const auto number = [&](const std::string &what, const std::string &text, int low, int high) {
         const long value = std::strtol(text.c_str(), nullptr, 10);
         if (value >= low && value <= high && std::to_string(value) == text) return int(value);

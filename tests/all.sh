@@ -1,6 +1,7 @@
 #!/bin/sh
 # all.sh RUNNER [LAB]: runs all tests, in parts, several at a time, as most of them wait most of the time. A
-# part has the tests of one exercise: of a tag for which there is a directory with programs (zens, framing).
+# part has the tests of one exercise: of a tag for which there is a directory with programs (zens, framing), or a
+# program of asyncio/ (tacb).
 # The tests of servers that fork are a part of their own, and what is in no other part is in `rest`. Then
 # LAB, which checks the handout and needs the programs' usual ports.
 # Ends with one line, "N passed, N failed", and status 1 if a part failed. EXCEPT='~[grade]' leaves out tests
@@ -13,7 +14,8 @@ trap 'rm -rf "$logs"' EXIT
 
 exercises=
 for tag in $("$runner" --list-tags | sed -n 's/^ *[0-9]* *\[\([a-z]*\)\]$/\1/p'); do
-    ls "$tag"/*.cpp >/dev/null 2>&1 && exercises="$exercises $tag"
+    [ "$tag" = asyncio ] && continue # its programs are a part each
+    ls "$tag"/*.cpp "asyncio/$tag.cpp" 2>/dev/null | grep -q . && exercises="$exercises $tag"
 done
 
 # Prints a line for each part: its name, and the tests it has.

@@ -1,20 +1,20 @@
 # The rules of what is tested, graded, measured and looked at, for the Makefile, which includes this
 # file and has the lists of the programs and the flags.
-NAMES := $(ZEN) $(FRAMING)
-GRADED := $(ZEN) framing
-MEASURED := $(TCP_SERVERS) $(UDP_SERVERS)
+NAMES := $(ZEN) $(FRAMING) $(ASYNCIO)
+GRADED := $(ZEN) framing asyncio
+MEASURED := $(TCP_SERVERS) $(UDP_SERVERS) $(ASYNCIO_TCP) $(ASYNCIO_UDP)
 
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # make -j clean all: one after the other
 endif
 
 .PHONY: demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader \
-        $(NAMES:%=test-%) test-framing $(MEASURED:%=bench-%) $(GRADED:%=grade-%) $(NAMES:%=lint-%)
+        $(NAMES:%=test-%) test-framing test-asyncio test-library lint-co_await $(MEASURED:%=bench-%) $(GRADED:%=grade-%) $(NAMES:%=lint-%)
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
 SUPPORT := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/support/*.cpp))
-TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/closing_line.cpp)
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/test_*.cpp) tests/place_of_the_kit.cpp tests/closing_line.cpp)
 BENCH := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out %/bench.cpp %/yardstick_tcp.cpp %/yardstick_udp.cpp,\
          $(wildcard tests/bench/*.cpp)))
 YARDSTICKS := $(BUILD)/tests/bench/yardstick-tcp $(BUILD)/tests/bench/yardstick-udp
@@ -30,10 +30,25 @@ $(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/gra
                     | $(BUILD)/tests/failing_malloc.so
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 
+# asyncio/ is a library: its tests call it, and are compiled as it is by the programs that use it.
+$(BUILD)/tests/asyncio/%.o: tests/asyncio/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/asyncio/run: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/asyncio/test_*.cpp) tests/closing_line.cpp)
+	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
+
+test-asyncio: test-library
+test-library: $(BUILD)/tests/asyncio/run
+	$<
+
 # To be preloaded by programs under test, see tests/support/memory.h.
 $(BUILD)/tests/failing_malloc.so: tests/failing_malloc.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -fPIC -shared -o $@ $<
+
+$(BUILD)/tests/co_await: $(addprefix $(BUILD)/tests/,co_await.o grade/co_await.o)
+	$(CXX) $(FLAGS) -o $@ $^
 
 $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o support/programs.o)
 	$(CXX) $(FLAGS) -o $@ $^
@@ -79,7 +94,7 @@ GRADE_SUPPORT := $(patsubst %,$(BUILD)/tests/support/%.o,json process procfs pro
 GRADE := $(patsubst %,$(BUILD)/tests/grade/%.o,grade class options grader selection submission download \
              exercise jobs outcome page pairs plan place results sandbox tables)
 CHECKS := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/grade/check*.cpp)) \
-          $(patsubst %,$(BUILD)/tests/grade/%.o,story student talk machine watching plan place sandbox)
+          $(patsubst %,$(BUILD)/tests/grade/%.o,co_await story student talk machine watching plan place sandbox)
 GRADER := $(BUILD)/tests/grade/run/grade $(BUILD)/tests/grade/run/checks
 
 # Reading Catch2 takes two thirds of the time that a test or a check takes to compile: so it is read once.
@@ -125,9 +140,9 @@ grade-class: $(GRADER)
 # What Gradescope takes as an autograder, when these files are zipped: the kit, and two scripts.
 AUTOGRADER := $(BUILD)/gradescope
 gradescope:
-	@rm -rf $(AUTOGRADER) && mkdir -p $(AUTOGRADER)/kit/framing
+	@rm -rf $(AUTOGRADER) && mkdir -p $(AUTOGRADER)/kit/framing $(AUTOGRADER)/kit/asyncio
 	@cp tests/grade/gradescope/* $(AUTOGRADER)
-	@cp Makefile $(wildcard *.h) $(AUTOGRADER)/kit && cp framing/frames.h $(AUTOGRADER)/kit/framing
+	@cp Makefile $(wildcard *.h) $(AUTOGRADER)/kit && cp framing/frames.h $(AUTOGRADER)/kit/framing && cp asyncio/*.h $(AUTOGRADER)/kit/asyncio
 	@mkdir $(AUTOGRADER)/kit/tests && cp -R tests/rules.mk tests/catch.h tests/support tests/grade $(AUTOGRADER)/kit/tests
 	@echo "$(CHOICE)" > $(AUTOGRADER)/options
 	@echo "Zip the files in $(AUTOGRADER):  cd $(AUTOGRADER) && zip -qr ../autograder.zip ."
@@ -145,7 +160,7 @@ test: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/repla
 	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' ZEN_KIT=$(KIT) EXCEPT=$(if $(SAN),'~[grade]') \
 	    sh tests/all.sh $< $(if $(SAN),,$(LAB))
 
-$(NAMES:%=test-%) test-framing: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
+$(NAMES:%=test-%) test-framing test-asyncio: test-%: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS)
 	ZEN_KIT=$(KIT) $< '[$*]'
 
 faults: $(BUILD)/tests/run $(PROGRAMS)
@@ -173,7 +188,9 @@ demo: $(BUILD)/tests/demo $(PROGRAMS)
 # What g++ 12's analyzer, made for C, says of C++ strings, of new and of what they initialize is wrong.
 ANALYZE := g++ $(FLAGS) -O1 -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-possible-null-dereference \
            -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
-lint: $(NAMES:%=lint-%)
+lint: $(NAMES:%=lint-%) lint-co_await
+lint-co_await: $(BUILD)/tests/co_await
+	@$< asyncio/*.h asyncio/*.cpp
 program_file = $(filter %/$1,$(PROGRAMS))
 $(NAMES:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@echo "== $*"
@@ -182,4 +199,4 @@ $(NAMES:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
 	@$(if $(filter $*,$(NEED_EPOLL)),,sh tests/posix.sh $<)
 
--include $(wildcard $(foreach part,. bench grade lab support,$(BUILD)/tests/$(part)/*.d))
+-include $(wildcard $(foreach part,. asyncio bench grade lab support,$(BUILD)/tests/$(part)/*.d))

@@ -23,6 +23,15 @@ void come_and_go(const Program &program, const Endpoint &server, Milliseconds li
 } catch (const std::runtime_error &) { // nobody there: the test will say so
 }
 
+// Whether the first thread of a server sleeps until somebody comes.
+bool sleeps(pid_t server) {
+    const long call = sleeping_in(server);
+    for (const auto *calls :
+         {&accept_calls, &receive_calls, &select_calls, &poll_calls, &epoll_calls})
+        if (calls->count(call)) return true;
+    return false;
+}
+
 // Starts a server, or sees why it cannot be started: it serves, has ended, or neither.
 class Starting : public Process {
   public:
@@ -39,13 +48,7 @@ class Starting : public Process {
   private:
     // Its ready line may be missing, as it needs memory. A first thread that waits for another
     // one, or for nothing, serves nobody.
-    bool is_waiting() {
-        const long call = sleeping_in(pid());
-        for (const auto *calls :
-             {&accept_calls, &receive_calls, &select_calls, &poll_calls, &epoll_calls})
-            if (calls->count(call) && bound_port(pid()) != 0) return true;
-        return false;
-    }
+    bool is_waiting() { return sleeps(pid()) && bound_port(pid()) != 0; }
     bool serves_ = false;
 };
 
@@ -102,6 +105,7 @@ TEST_OF_EACH(servers, "loses one client at most when one allocation fails", "[fa
             others.emplace_back(server.address());
             check_exchange(server, others[0], exchanges(program)[0]);
         }
+        eventually([&] { return sleeps(server.pid()); }); // or it is the other one that is lost
         memory.fail_at(number);
         come_and_go(program, server.address(), Milliseconds(1000));
         eventually([&] { return memory.has_failed(); }, Milliseconds(100)); // if it needs so many

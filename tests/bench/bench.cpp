@@ -71,15 +71,18 @@ std::vector<Step> plan(bool quick, const std::string &only) {
                 3);
     }
 
-    for (const char *server : {"yardstick", "tae", "tap", "tas", "sszt", "mzts", "sszt -f"}) {
+    for (const char *server : {"yardstick", "tae", "tap", "tas", "sszt", "mzts", "sszt -f", "tacb",
+                               "asynpro", "tacr", "tacs"}) {
         const std::string name = server;
         if (!wanted(name)) continue;
-        if (quick && name == "yardstick") continue;
+        const bool asyncio = name != "yardstick" && test::named(name).path.starts_with("asyncio/");
+        if (quick && (name == "yardstick" || asyncio)) continue;
         settings.slice = Milliseconds(quick ? 25 : 30);
         settings.tries = quick ? 1 : 3;
         settings.rounds = quick ? 3 : 5;
         std::vector<int> sizes = {100, 1000, 5000, 10'000};
         if (quick) sizes = {100, 1000, 10'000};
+        if (asyncio) sizes = {100, 10'000};
         // So that what cannot get to 100 is a line as well.
         if (name == "mzts") sizes.insert(sizes.begin(), 20);
         if (name == "sszt -f") sizes.insert(sizes.begin(), 30);
@@ -92,7 +95,8 @@ std::vector<Step> plan(bool quick, const std::string &only) {
                          ends_early ? 1.5 : 2});
     }
 
-    const Servers udp = {"yardstick", "zus", "mzus", "sszu", "sszu -f", "uas", "uap", "uae"};
+    const Servers udp = {"yardstick", "zus", "mzus", "sszu", "sszu -f",
+                         "uas",       "uap", "uae",  "uacb", "asyndg"};
     for (const int clients : {1, 16}) {
         if (quick && clients == 1) continue;
         compare("datagrams, " + std::to_string(clients) + " clients that ask and wait",
@@ -101,10 +105,17 @@ std::vector<Step> plan(bool quick, const std::string &only) {
 
     compare("ping-pong, 1 client that stays", {"ping-pong", Talk::ping_pong, 1, all}, 25, 6, 5);
     compare("ping-pong, 64 clients; yardstick+1 makes one system call more",
-            {"ping-pong", Talk::ping_pong, 64, {"yardstick", "yardstick+1", "tas", "tap", "tae"}},
+            {"ping-pong",
+             Talk::ping_pong,
+             64,
+             {"yardstick", "yardstick+1", "tas", "tap", "tae", "tacb", "asynpro", "tacr", "tacs"}},
             25, 6, 5);
     compare("ping-pong, 1000 clients",
-            {"ping-pong", Talk::ping_pong, 1000, {"yardstick", "tap", "tae"}}, 60, 3, 5);
+            {"ping-pong",
+             Talk::ping_pong,
+             1000,
+             {"yardstick", "tap", "tae", "tacb", "asynpro", "tacr", "tacs"}},
+            60, 3, 5);
     // 16 clients that stay would wait for each other with zens: it has one.
     compare("batches of 16 questions, 1 client that stays",
             {"pipelined", Talk::ping_pong, 1, all, 16}, 25, 3, 5);
@@ -116,7 +127,7 @@ std::vector<Step> plan(bool quick, const std::string &only) {
             {"conversations",
              Talk::conversations,
              32,
-             {"yardstick", "mzts", "sszt", "tas", "tap", "tae"}},
+             {"yardstick", "mzts", "sszt", "tas", "tap", "tae", "tacb", "asynpro", "tacr", "tacs"}},
             40, 5, 5);
     return steps;
 }

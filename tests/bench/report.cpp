@@ -72,6 +72,18 @@ constexpr Target targets[] = {
     {"datagrams", "zus", 16, 0, Target::rate, 0.98},
     {"herd", "tae", 10, 10'000, Target::memory, 512},
     {"herd", "tap", 10, 10'000, Target::memory, 512},
+    {"ping-pong", "tacb", 64, 0, Target::rate, 0.97},
+    {"ping-pong", "tacb", 64, 0, Target::processor, 1.05},
+    {"herd", "tacb", 10, 10'000, Target::rate, 0.95},
+    {"ping-pong", "asynpro", 64, 0, Target::rate, 0.95},
+    {"ping-pong", "asynpro", 64, 0, Target::processor, 1.08},
+    {"herd", "asynpro", 10, 10'000, Target::rate, 0.95},
+    {"ping-pong", "tacr", 64, 0, Target::rate, 0.90},
+    {"ping-pong", "tacr", 64, 0, Target::processor, 1.15},
+    {"herd", "tacr", 10, 10'000, Target::rate, 0.95},
+    {"herd", "tacb", 10, 10'000, Target::memory, 600},
+    {"herd", "asynpro", 10, 10'000, Target::memory, 1024},
+    {"herd", "tacr", 10, 10'000, Target::memory, 2048},
 };
 
 std::string verdict(double got, double spread, double limit, bool at_least) {

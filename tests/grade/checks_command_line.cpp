@@ -186,13 +186,14 @@ CHECK_OF_EACH(all_programs, "has the HOST and PORT of LAB.md by default", "[pts:
         undetermined("a network of its own is not to be had here, and the port may be taken");
     }
     const Endpoint usual = {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(port))};
-    if (test::is_client(program)) {
-        by_hand("nc -l" + std::string(program.name == "zuc" ? " -u" : "") + " 127.0.0.1 " + port,
+    if (!test::is_server(program)) {
+        const bool udp = program.name == "zuc" || program.kind == test::Kind::udp_echo_client;
+        by_hand("nc -l" + std::string(udp ? " -u" : "") + " 127.0.0.1 " + port,
                 "make " + program.file() + " && ./" + std::string(program.path));
         test::Listener listener(usual.host, 128, usual.port);
         test::Datagrams datagrams(usual.host, usual.port);
         Student client(program, {});
-        if (program.name == "zuc") {
+        if (udp) {
             require(datagrams.receive().arrived, "no datagram came to 127.0.0.1:" + port);
         } else {
             listener.accept();

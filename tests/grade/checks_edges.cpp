@@ -6,7 +6,7 @@ using namespace std::string_literals;
 
 namespace {
 
-using test::tcp_event_loops;
+using test::tcp_echo_servers;
 
 // The last question of the table with so many spaces before it that there are `size` bytes.
 std::string padded(std::size_t size) {
@@ -118,7 +118,7 @@ CHECK_OF_EACH(stream_programs, "answers no half a question",
     client.expect_nothing_but_end();
 }
 
-CHECK_OF_EACH(tcp_event_loops, "echoes whatever has come", "[pts:1][needs:echoes with -e]") {
+CHECK_OF_EACH(tcp_echo_servers, "echoes whatever has come", "[pts:1][needs:echoes with -e]") {
     trying(
         "With -e, a client sends half a line, the rest of it, then 5000 bytes without a '?' or a "
         "newline, then an unrecognized question, and shuts down its sending side.",

@@ -17,9 +17,23 @@ using test::eventually, test::tcp_event_loops, test::three_questions, test::wait
 namespace {
 
 constexpr auto tas = only<"tas">();
-constexpr auto thousands = only<"tap", "tae">();
-constexpr auto by_select = only<"tas", "uas">(), by_poll = only<"tap", "uap">(),
-               by_epoll = only<"tae", "uae">();
+constexpr bool holds_thousands(const Program &program) {
+    return program.name == "tap" || program.name == "tae" ||
+           (test::is_tcp_event_loop(program) && test::is_of_asyncio(program));
+}
+constexpr auto thousands = test::select<holds_thousands>();
+constexpr bool waits_in_select(const Program &program) {
+    return program.name == "tas" || program.name == "uas";
+}
+constexpr bool waits_in_poll(const Program &program) {
+    return program.name == "tap" || program.name == "uap";
+}
+constexpr bool waits_in_epoll(const Program &program) {
+    return program.name == "tae" || program.name == "uae" ||
+           (test::is_event_loop(program) && test::is_of_asyncio(program));
+}
+constexpr auto by_select = test::select<waits_in_select>(), by_poll = test::select<waits_in_poll>();
+constexpr auto by_epoll = test::select<waits_in_epoll>();
 
 // How many sockets the epoll instances of a process watch.
 std::size_t watched_by_epoll(const Server &server) {

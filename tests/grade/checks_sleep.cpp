@@ -3,7 +3,7 @@
 #include "watching.h"
 
 using namespace grade;
-using test::servers, test::tcp_event_loops, test::tcp_servers;
+using test::servers, test::tcp_servers;
 
 namespace {
 
@@ -102,7 +102,7 @@ CHECK_OF_EACH(tcp_servers, "sleeps while a client does not read",
     expect_to_sleep(server, "while a client does not read");
 }
 
-CHECK_OF_EACH(tcp_event_loops, "keeps what is unsent after the end of file",
+CHECK_OF_EACH(test::answer_keepers, "keeps what is unsent after the end of file",
               "[pts:1][needs:stops reading from a client that does not read]"
               "[needs:loses no answer of a slow reader][needs:sleeps when it has nothing to do]"
               "[needs:closes when the client has closed]") {

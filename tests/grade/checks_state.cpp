@@ -200,7 +200,7 @@ CHECK_OF_EACH(tcp_event_loops, "drops nobody else for a refused client",
     }
 }
 
-CHECK_OF_EACH(tcp_event_loops, "drops a refused client that does not read",
+CHECK_OF_EACH(test::answer_keepers, "drops a refused client that does not read",
               "[pts:1][needs:drops a refused client that stays]"
               "[needs:stops reading from a client that does not read][faults][row 44]") {
     trying("A client reads nothing, asks until the server has answers that it cannot send, and "
@@ -272,7 +272,6 @@ CHECK_OF_EACH(udp_event_loops, "echoes nothing to itself",
            "address and port.",
            "Compare the sender with your own address before you echo: the server would get its "
            "echo, echo that, and so on for ever.");
-    chapter("UDP with select, poll and epoll: uas, uap, uae");
     Server server(program, {"-e"});
     for (int i = 0; i < 3; ++i)
         if (!test::send_forged(server.address(), server.address(), "Hello"))

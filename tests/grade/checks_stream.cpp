@@ -7,7 +7,7 @@ using test::zen_tcp_servers;
 
 namespace {
 
-constexpr auto event_loops = test::select<test::is_tcp_event_loop>();
+constexpr auto event_loops = test::select<test::is_tcp_echo_server>();
 
 } // namespace
 

@@ -38,6 +38,11 @@ fs::path make_work_directory() {
     return path;
 }
 
+// The limit of time for an exercise of several programs.
+seconds longer(seconds limit, const Exercise &exercise) {
+    return limit + program_limit * (std::max<std::size_t>(1, exercise.targets.size()) - 1);
+}
+
 // Where the programs of an exercise are built, unless they are built already.
 fs::path programs_in(const fs::path &directory, const Settings &settings) {
     if (!settings.built.empty()) return settings.built;
@@ -171,7 +176,7 @@ bool Run::start_build(std::size_t slot) {
                             sandboxed(command, exercise.directory, users_[slot], limits)),
                         .exercise = &exercise,
                         .start = Clock::now(),
-                        .deadline = Clock::now() + build_limit};
+                        .deadline = Clock::now() + longer(build_limit, exercise)};
         return true;
     }
     return false;
@@ -203,7 +208,7 @@ bool Run::may_be_begun(Result &result) {
     }
     if (!ready || result.status != Status::planned) return false;
     if (exercise.deadline == Clock::time_point::max())
-        exercise.deadline = Clock::now() + exercise_limit;
+        exercise.deadline = Clock::now() + longer(exercise_limit, exercise);
     const bool over = settings_.seconds > 0 && Clock::now() > start_ + seconds(settings_.seconds);
     if (!over && Clock::now() <= exercise.deadline) return true;
     set(result, Status::not_checked,

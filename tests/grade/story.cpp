@@ -70,6 +70,10 @@ std::string default_chapter(const Program &program) {
         {"mzts", "TCP in a pool of threads: mzts"},
         {"mzus", "UDP in a pool of threads: mzus"},
         {"ss", "A framework: sszt and sszu"},
+        {"tacb", "The loop turned inside out: tacb"},
+        {"uacb", "The loop turned inside out: tacb"},
+        {"asyn", "Protocol and Transport: asynpro, asyndg"},
+        {"tac", "Coroutines: tacr"},
         {"ta", "One thread, many clients: tas, tap, tae"},
         {"ua", "UDP with select, poll and epoll: uas, uap, uae"},
         {"a", "Message framing: abs/abc, ads/adc, afs/afc"}};

@@ -33,8 +33,8 @@ std::string announced_file(const std::string &paragraph) {
 // Finds "with `./tap/tap` and `./tae/tae` in place of `./tas/tas`".
 void find_variants(const std::string &paragraph, Section &section) {
     static const std::regex sentence(
-        "with ((?:`\\./\\w+/\\w+`[a-z ]*)+)in place of `\\./(\\w+)/\\w+`"),
-        name("`\\./(\\w+)/\\w+`");
+        "with ((?:`\\./\\w+/\\w+`[a-z ]*)+)in place of `\\./\\w+/(\\w+)`"),
+        name("`\\./\\w+/(\\w+)`");
     std::smatch match;
     if (!std::regex_search(paragraph, match, sentence)) return;
     const std::string others = match[1];

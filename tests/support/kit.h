@@ -28,7 +28,12 @@ constexpr bool is_tcp_server(const Program &program) {
 }
 constexpr bool is_udp_server(const Program &program) { return program.kind == Kind::udp_server; }
 constexpr bool is_server(const Program &program) { return program.has('q'); }
-constexpr bool is_client(const Program &program) { return !program.has('q'); }
+constexpr bool is_echo_client(const Program &program) {
+    return program.kind == Kind::tcp_echo_client || program.kind == Kind::udp_echo_client;
+}
+constexpr bool is_client(const Program &program) {
+    return !program.has('q') && !is_echo_client(program);
+}
 constexpr bool is_framing_client(const Program &program) {
     return program.kind == Kind::framing_client;
 }
@@ -40,8 +45,26 @@ constexpr bool is_concurrent_tcp_server(const Program &program) {
 }
 constexpr bool is_forking_server(const Program &program) { return program.option == "-f"; }
 constexpr bool is_event_loop(const Program &program) { return program.has('e'); }
+constexpr bool is_of_asyncio(const Program &program) {
+    return program.path.starts_with("asyncio/");
+}
 constexpr bool is_tcp_event_loop(const Program &program) {
     return is_tcp_server(program) && is_event_loop(program);
+}
+/// With -e it echoes as long as the client sends; those of asyncio/ do so once.
+constexpr bool is_tcp_echo_server(const Program &program) {
+    return is_tcp_event_loop(program) && !is_of_asyncio(program);
+}
+constexpr bool is_course_echo_server(const Program &program) {
+    return is_tcp_event_loop(program) && is_of_asyncio(program);
+}
+/// Reads on while answers wait that its kernel has not taken; tacs waits until they are sent.
+constexpr bool keeps_answers(const Program &program) {
+    return is_tcp_event_loop(program) && program.name != "tacs";
+}
+/// Has a coroutine for each client, which sends each answer by itself.
+constexpr bool is_straight_line(const Program &program) {
+    return program.name == "tacr" || program.name == "tacs";
 }
 constexpr bool is_udp_event_loop(const Program &program) {
     return is_udp_server(program) && is_event_loop(program);
@@ -71,9 +94,13 @@ inline constexpr auto forking_servers = select<is_forking_server>();
 inline constexpr auto unlimited_servers = select<is_unlimited_server>();
 inline constexpr auto event_loops = select<is_event_loop>();
 inline constexpr auto tcp_event_loops = select<is_tcp_event_loop>();
+inline constexpr auto answer_keepers = select<keeps_answers>();
+inline constexpr auto tcp_echo_servers = select<is_tcp_echo_server>();
+inline constexpr auto course_echo_servers = select<is_course_echo_server>();
 inline constexpr auto udp_event_loops = select<is_udp_event_loop>();
 inline constexpr auto servers = select<is_server>();
 inline constexpr auto client_programs = select<is_client>();
+inline constexpr auto echo_clients = select<is_echo_client>();
 inline constexpr auto tcp_clients = select<is_tcp_client>();
 inline constexpr auto framing_clients = select<is_framing_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();

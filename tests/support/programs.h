@@ -11,8 +11,18 @@
 
 namespace test {
 
-/// Those of framing/ are TCP servers and clients with a protocol of their own.
-enum class Kind { tcp_server, udp_server, framing_server, tcp_client, udp_client, framing_client };
+/// Those of framing/ are TCP servers and clients with a protocol of their own; the echo clients ask
+/// no questions, but send one message.
+enum class Kind {
+    tcp_server,
+    udp_server,
+    framing_server,
+    tcp_client,
+    udp_client,
+    framing_client,
+    tcp_echo_client,
+    udp_echo_client
+};
 
 struct Program {
     std::string_view name; // "sszt -f"
@@ -42,11 +52,19 @@ inline constexpr std::array programs = {
     Program{"uas", "[uas]", "uas/uas", Kind::udp_server, "qe"},
     Program{"uap", "[uap]", "uap/uap", Kind::udp_server, "qe"},
     Program{"uae", "[uae]", "uae/uae", Kind::udp_server, "qe"},
+    Program{"tacb", "[asyncio][tacb]", "asyncio/tacb", Kind::tcp_server, "qe"},
+    Program{"asynpro", "[asyncio][asynpro]", "asyncio/asynpro", Kind::tcp_server, "qe"},
+    Program{"tacr", "[asyncio][tacr]", "asyncio/tacr", Kind::tcp_server, "qte"},
+    Program{"tacs", "[asyncio][tacs]", "asyncio/tacs", Kind::tcp_server, "qte"},
+    Program{"uacb", "[asyncio][uacb]", "asyncio/uacb", Kind::udp_server, "qe"},
+    Program{"asyndg", "[asyncio][asyndg]", "asyncio/asyndg", Kind::udp_server, "qe"},
     Program{"abs", "[framing][abs]", "framing/abs", Kind::framing_server, "q", "", "8888"},
     Program{"ads", "[framing][ads]", "framing/ads", Kind::framing_server, "q", "", "8889"},
     Program{"afs", "[framing][afs]", "framing/afs", Kind::framing_server, "q", "", "8890"},
     Program{"zenc", "[zenc]", "zenc/zenc", Kind::tcp_client, "t"},
     Program{"zuc", "[zuc]", "zuc/zuc", Kind::udp_client, "t"},
+    Program{"tacbc", "[asyncio][tacbc]", "asyncio/tacbc", Kind::tcp_echo_client, "tm"},
+    Program{"uacbc", "[asyncio][uacbc]", "asyncio/uacbc", Kind::udp_echo_client, "tm"},
     Program{"abc", "[framing][abc]", "framing/abc", Kind::framing_client, "tm", "", "8888"},
     Program{"adc", "[framing][adc]", "framing/adc", Kind::framing_client, "tm", "", "8889"},
     Program{"afc", "[framing][afc]", "framing/afc", Kind::framing_client, "tm", "", "8890"},
