@@ -1,9 +1,19 @@
-// conversation.h: what tacb and asynpro say to a client, whichever way its bytes come and go: the
-// answers to its questions as tae gives them, or with -e the course's echo. No socket is in here.
+// conversation.h: what the TCP servers of asyncio/ say to a client, whichever way its bytes come and
+// go: the answer to a question; and for tacb and asynpro, which are called with whatever has come, a
+// whole conversation, or with -e the course's echo. No socket is in here.
 #pragma once
 
 #include "../program.h"
 #include "../zen.h"
+
+/// The answer to a question, which is logged. None if it is not in the table: then hang up.
+inline std::string_view answer_question(const std::string &peer, std::string_view question) {
+    const std::string_view answer = zen::answer_to(question);
+    const bool known = !answer.empty();
+    zen::log(known ? "Received from " : "Unrecognized question from ", peer, ": ", question);
+    if (known) zen::log("Sent to ", peer, ": ", answer);
+    return answer;
+}
 
 struct Conversation {
     std::string name; // of the client
@@ -34,12 +44,10 @@ struct Conversation {
     void answer_questions(std::string_view bytes, std::string &answers) {
         input.feed(bytes);
         while (const auto question = input.next()) {
-            const std::string_view answer = zen::answer_to(*question);
+            const std::string_view answer = answer_question(name, *question);
             refused = answer.empty();
-            if (refused) return zen::log("Unrecognized question from ", name, ": ", *question);
-            zen::log("Received from ", name, ": ", *question);
+            if (refused) return;
             answers += answer;
-            zen::log("Sent to ", name, ": ", answer);
         }
         refused = input.too_long();
         if (refused) zen::log("Question too long from ", name);

@@ -7,7 +7,7 @@
 // Simplified: answers are logged as sent when they are queued.
 // See also:   mzts (threads), asynpro (a protocol), tacs (sockets in place of streams).
 
-#include "../zen.h"
+#include "conversation.h"
 #include "streams.h"
 #include "waiting.h"
 
@@ -41,15 +41,6 @@ Coroutine<void> hang_up(StreamReader reader, StreamWriter writer) {
         }
     }
     transport->abort();
-}
-
-// The answer to a question, which is logged. None if it is not in the table: then hang up.
-std::string_view answer_question(const std::string &peer, std::string_view question) {
-    const std::string_view answer = zen::answer_to(question);
-    const bool known = !answer.empty();
-    zen::log(known ? "Received from " : "Unrecognized question from ", peer, ": ", question);
-    if (known) zen::log("Sent to ", peer, ": ", answer);
-    return answer;
 }
 
 // A conversation: as many questions as the client likes. Throws when the connection fails.

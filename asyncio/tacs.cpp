@@ -8,7 +8,7 @@
 // Simplified: answers are logged as sent before they are.
 // See also:   mzts (threads), tacr (streams), tacb (callbacks).
 
-#include "../zen.h"
+#include "conversation.h"
 #include "sockets.h"
 #include "waiting.h"
 
@@ -34,15 +34,6 @@ Coroutine<void> hang_up(int client) {
         co_await asyncio::wait_for(see_off(client), 1s);
     } catch (const asyncio::TimeoutError &) {
     }
-}
-
-// The answer to a question, which is logged. None if it is not in the table: then hang up.
-std::string_view answer_question(const std::string &peer, std::string_view question) {
-    const std::string_view answer = zen::answer_to(question);
-    const bool known = !answer.empty();
-    zen::log(known ? "Received from " : "Unrecognized question from ", peer, ": ", question);
-    if (known) zen::log("Sent to ", peer, ": ", answer);
-    return answer;
 }
 
 // A conversation: as many questions as the client likes. Throws when the connection fails.

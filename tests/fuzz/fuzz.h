@@ -26,6 +26,7 @@ class Input {
   public:
     Input(const std::uint8_t *data, std::size_t size)
         : left_(reinterpret_cast<const char *>(data), size) {}
+    explicit Input(std::string_view bytes) : left_(bytes) {}
     bool empty() const { return left_.empty(); }
     unsigned byte() { return static_cast<unsigned char>(empty() ? '\0' : bytes(1)[0]); }
     std::string_view bytes(std::size_t size) {
