@@ -30,6 +30,9 @@ class Child {
     /// what they do by default; when that returns, it ends with status 0. Throws OSError.
     template <class F> explicit Child(F function) : state_(std::make_shared<State>()) {
         std::fflush(stdout); // or the child would have a copy of what is not written yet
+        struct sigaction on_end = {};
+        sigaction(SIGCHLD, nullptr, &on_end); // who has started us may have it ignored: then nobody
+        if (on_end.sa_handler == SIG_IGN) signal(SIGCHLD, SIG_DFL); // could wait for a child
         sigset_t all, before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before); // no handler of the parent runs in the child
@@ -107,6 +110,16 @@ class Child {
     }
     std::shared_ptr<State> state_;
 };
+/// The ends of a stream between a child and its parent. What is -1 is not there.
+struct PipeEnds {
+    zen::Descriptor theirs{-1}, ours{-1};
+};
+/// `to_child`: the child reads and we write; or else it is the other way round.
+inline PipeEnds make_pipe(bool to_child) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw OSError("cannot make a pipe");
+    return {zen::Descriptor(ends[to_child ? 0 : 1]), zen::Descriptor(ends[to_child ? 1 : 0])};
+}
 /// What is said of a return code: "exit status 1", "killed by signal 9 (Killed)".
 inline std::string describe_returncode(int code) {
     if (code >= 0) return "exit status " + std::to_string(code);

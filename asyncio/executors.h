@@ -74,13 +74,10 @@ class ProcessPoolExecutor {
     template <class F, class T = std::invoke_result_t<F &>>
     static Coroutine<T> call(Semaphore slots, F function) {
         const auto slot = co_await with(slots);
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0) throw OSError("cannot make a pipe");
-        const zen::Descriptor result(ends[0]);
-        zen::Descriptor to_parent(ends[1]);
-        const Child child([&] { answer<T>(to_parent.get(), function); });
-        to_parent = zen::Descriptor(-1); // only the process has it: its end is the end of file
-        const std::string bytes = co_await read_all(result.get());
+        PipeEnds pipe = make_pipe(false);
+        const Child child([&] { answer<T>(pipe.theirs.get(), function); });
+        pipe.theirs = zen::Descriptor(-1); // so the end of the process is the end of file
+        const std::string bytes = co_await read_all(pipe.ours.get());
         const int code = co_await child.wait();
         if (code != 0 || bytes.empty())
             throw BrokenProcessPool("A process of the pool has ended abruptly: " +

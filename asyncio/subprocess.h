@@ -26,16 +26,6 @@ enum Redirection { INHERIT, PIPE, DEVNULL, STDOUT };
 struct Redirections {
     Redirection in = INHERIT, out = INHERIT, err = INHERIT;
 };
-/// The ends of a stream: `theirs` for the child, `ours` only if it is a pipe.
-struct PipeEnds {
-    zen::Descriptor theirs{-1}, ours{-1};
-};
-/// `to_child`: the child reads and we write.
-inline PipeEnds make_pipe(bool to_child) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) throw OSError("cannot make a pipe");
-    return {zen::Descriptor(ends[to_child ? 0 : 1]), zen::Descriptor(ends[to_child ? 1 : 0])};
-}
 inline PipeEnds open_stream(Redirection what, bool to_child) {
     if (what == PIPE) return make_pipe(to_child);
     if (what != DEVNULL) return {};

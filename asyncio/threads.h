@@ -231,6 +231,7 @@ template <class T> class ConcurrentFuture {
         std::exception_ptr exception = nullptr;
         Task<T> task = {}; // for the loop's thread alone
 
+        explicit State(EventLoop &l) : loop(l) {}
         bool finish(std::exception_ptr error, std::optional<Value<T>> result = {}) {
             const std::lock_guard lock(mutex);
             if (std::exchange(done, true)) return false;

@@ -24,7 +24,7 @@ constexpr arguments::Usage usage = {
     {"words", "Counts the words of files with several processes (asyncio).",
      "j:", "./asyncio/words -j 2 README.md LAB.md"},
     "[-j N] FILE...",
-    "  -j N         so many processes at a time, 1 to 1024 (as many as there are processors)\n"
+    "  -j N         so many processes at a time, 1 to 256 (as many as there are processors)\n"
     "  FILE         words are what is between white space\n"};
 
 constexpr std::uint64_t piece_size = 8 << 20, everything = ~std::uint64_t(0);
@@ -196,7 +196,7 @@ class Words {
 int main(int argc, char *argv[]) {
     std::size_t processes = asyncio::ProcessPoolExecutor::default_workers();
     const auto on_option = [&](char, const std::string &value) {
-        processes = std::size_t(usage.number("-j", value, 1, 1024));
+        processes = std::size_t(usage.number("-j", value, 1, 256));
     };
     const auto files = arguments::read(argc, argv, usage, 1, std::size_t(argc), on_option);
     try {

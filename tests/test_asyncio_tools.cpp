@@ -171,6 +171,9 @@ TEST_CASE("words: counts as sort and uniq do, with any number of processes", "[a
     CHECK(output_of(
               {"/bin/sh", "-c", "echo b a b | " + kit_directory() + "/asyncio/words /dev/stdin"}) ==
           "      1 a\n      2 b\n");
+    CHECK(output_of({"/bin/sh", "-c", // who starts it has nobody wait for children
+                     "trap '' CHLD; exec " + kit_directory() + "/asyncio/words " + small}) ==
+          sorted_and_counted(small));
 }
 
 TEST_CASE("words: a file that cannot be read is said, and the others are counted",

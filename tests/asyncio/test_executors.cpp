@@ -48,7 +48,7 @@ struct Point {
 
 TEST_CASE("a call in a process: its result is a string, trivially copyable, or nothing") {
     with_processes(2, [](ProcessPoolExecutor pool) -> Coroutine<void> {
-        const int base = 40;
+        int base = 40;
         const auto number = run_in_executor(pool, [base] { return base + 2; });
         const auto text = run_in_executor(pool, [] { return long_text(1'000'000); });
         const auto empty = run_in_executor(pool, [] { return std::string(); });

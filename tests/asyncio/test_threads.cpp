@@ -181,18 +181,18 @@ TEST_CASE("a loop waits for its threads when it goes, but not when a signal has 
     });
     REQUIRE(done);
 
-    const auto gate = std::make_shared<Gate>(); // the thread may outlive this test
+    // The thread may outlive what it was called for: so all that it uses is shared.
+    const auto taken = std::make_shared<Gate>(), gate = std::make_shared<Gate>();
     const auto ended = std::make_shared<Gate>();
     {
         Texts errors;
         TestLoop loop(errors);
-        loop.call_soon([gate, ended] {
-            run_in_executor(nullptr, [gate, ended] {
-                gate->wait();
-                ended->open();
-            });
+        run_in_executor(nullptr, [taken, gate, ended] {
+            taken->open();
+            gate->wait();
+            ended->open();
         });
-        loop.run_until_complete(settle());
+        taken->wait();
         zen::stopping = true;
     } // does not hang
     zen::stopping = false;
