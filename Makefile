@@ -28,7 +28,8 @@ UDP_SERVERS := zus mzus sszu uas uap uae
 FRAMING := abs ads afs abc adc afc
 ASYNCIO_TCP := tacb asynpro tacr tacs
 ASYNCIO_UDP := uacb asyndg
-ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc
+ASYNCIO_OWN := tacn tacnc tacl chats chatc hget game gamec
+ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc $(ASYNCIO_OWN)
 
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) zenc zuc
 FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%) $(ASYNCIO:%=asyncio/%)
@@ -68,6 +69,13 @@ server = $(run)    and in another terminal:  ./$1   (make $(notdir $1))"
 client = $(run)    while $1 runs in another terminal:  ./$2   (make $(notdir $2))"
 $(TCP_SERVERS) $(ASYNCIO_TCP): ; $(call server,zenc/zenc)
 $(UDP_SERVERS) $(ASYNCIO_UDP): ; $(call server,zuc/zuc)
+tacn: ; $(call server,asyncio/tacnc)
+tacnc: ; $(call client,its server,asyncio/tacn)
+tacl: ; $(run) -a 2 3 4    while ./asyncio/tacn runs in another terminal   (make tacn)"
+chats: ; $(run)    and in another terminal:  ./asyncio/chatc ada   (make chatc)"
+chatc: ; $(run) ada    while ./asyncio/chats runs in another terminal   (make chats)"
+hget: ; $(run) http://127.0.0.1:8000/    while a web server runs there"
+game gamec: ; $(run)    and in another terminal:  nc 127.0.0.1 65432"
 zenc: ; $(call client,a TCP server,zens/zens)
 zuc: ; $(call client,a UDP server,zus/zus)
 $(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))
