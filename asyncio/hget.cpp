@@ -124,7 +124,9 @@ int main(int argc, char *argv[]) {
     try {
         asyncio::run(streams ? get_by_streams(request) : get_by_protocol(request));
     } catch (const asyncio::KeyboardInterrupt &) {
-        return 130; // as a shell says of a program that SIGINT has ended
+        return 130;                         // as a shell says of a program that SIGINT has ended
+    } catch (const asyncio::ValueError &) { // of readline
+        return zen::report(usage.program, "line too long");
     } catch (const asyncio::TimeoutError &) {
         return zen::report(usage.program,
                            "no answer from " + request.name() + ": " + std::strerror(ETIMEDOUT));

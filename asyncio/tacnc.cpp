@@ -50,7 +50,7 @@ asyncio::Coroutine<void> exchange(zen::Options options) {
 int main(int argc, char *argv[]) {
     const zen::Options options = zen::start(argc, argv, program);
     if (options.message.find('\n') != std::string::npos || options.message.size() > max_line)
-        zen::usage_error(program, "the message is to be one line, of at most 1024 bytes");
+        zen::usage_error(program, "the message must be one line of at most 1024 bytes");
     try {
         asyncio::run(exchange(options));
     } catch (const asyncio::KeyboardInterrupt &) {

@@ -22,7 +22,7 @@ struct Terminal {
     Terminal() {
         interactive = isatty(STDOUT_FILENO) && tcgetattr(STDIN_FILENO, &as_it_was) == 0;
         key_by_key = as_it_was;
-        key_by_key.c_lflag &= ~tcflag_t(ICANON | ECHO);
+        key_by_key.c_lflag &= ~tcflag_t(ICANON | ECHO | IEXTEN);
         key_by_key.c_cc[VMIN] = 1;
         zen::at_last = restore_terminal; // if it takes no more output: see stop_on_signals
         for (const int deadly : {SIGHUP, SIGQUIT})
