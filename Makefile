@@ -11,6 +11,7 @@
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
 ##                   a mix of polite and hostile clients for so many seconds (60), by that seed
+##                   (SERVER=chats: a chat of 200, 20 of them hostile)
 ## make grade        grade these programs, or with FROM=DIR a submission; or make grade-NAME (grade-tas)
 ## make grade-class FROM=DIR  grade the students in DIR (tests/README.md: in ten steps); build/grades/
 ##                   ROSTER=FILE COLUMN=NAME STUDENT=NAME AT_ONCE=N NOBODY=1, and as for gradescope:

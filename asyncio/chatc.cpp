@@ -1,9 +1,9 @@
-// chatc: client of the chat server chats, asynchronous with streams of asyncio. It reads the keyboard
-// and the server at once: what others say appears while a line is being typed, and the line is drawn
-// again below it. Enter sends it, Ctrl-U clears it, Ctrl-D ends.
+// chatc: client of the chat server chats, asynchronous with streams of asyncio. It reads the
+// keyboard and the server at once: what others say appears while a line is being typed, and the
+// line is drawn again below it. Enter sends it, Ctrl-U clears it, Ctrl-D ends.
 //
-// Run:        ./asyncio/chats            in one terminal
-//             ./asyncio/chatc ada        in another (127.0.0.1, port 8000; -h tells the options)
+// Run:        ./asyncio/chats        in one terminal
+//             ./asyncio/chatc ada    in another (127.0.0.1, port 8000; -h tells the options)
 //             echo Hello | ./asyncio/chatc ada
 // Design:     two tasks, and the terminal gives each key at once and shows none. It is as it was
 //             whenever chatc has ended or is stopped (Ctrl-Z), however that comes.

@@ -1,12 +1,12 @@
-// chats: chat server, TCP, asynchronous with streams of asyncio. A client first sends "CONNECT name".
-// Then all hear that the user is there, and what each of them says: also the one who says it, so that
-// all hear the same lines in the same order.
+// chats: chat server, TCP, asynchronous with streams of asyncio. A client first sends "CONNECT
+// name". Then all hear that the user is there, and what each of them says: also the one who says
+// it, so that all hear the same lines in the same order.
 //
-// Run:        ./asyncio/chats            in one terminal (127.0.0.1, port 8000; -h tells the options)
-//             ./asyncio/chatc ada        in others; or nc 127.0.0.1 8000, and type CONNECT ada
+// Run:        ./asyncio/chats        in one terminal (127.0.0.1, port 8000; -h tells the options)
+//             ./asyncio/chatc ada    in others; or nc 127.0.0.1 8000, and type CONNECT ada
 // Design:     nobody waits for anybody. What is said is queued for all (write), and nobody awaits
-//             that it is sent (drain): who does not read is dropped when over 64 KiB are unsent. Who
-//             says nothing for -t seconds leaves, too.
+//             that it is sent (drain): who does not read is dropped when over 64 KiB are unsent,
+//             besides what the kernel keeps. Who says nothing for -t seconds leaves, too.
 // Simplified: what a user has said in the last moment before it is dropped may be lost.
 // See also:   tacr (clients that do not hear each other), chatc (the client).
 
@@ -22,12 +22,11 @@ constexpr std::size_t max_unsent = 65'536;            // bytes that wait until a
 // must neither wait nor change it.
 class Chat {
   public:
-    // False if somebody else has that name.
-    bool join(const std::string &name, const StreamWriter &writer) {
-        if (!users_.try_emplace(name, writer).second) return false;
+    bool has(const std::string &name) const { return users_.count(name) > 0; }
+    void join(const std::string &name, const StreamWriter &writer) {
+        users_.emplace(name, writer);
         writer.write("Welcome! " + std::to_string(users_.size()) + " user(s) are online!\n");
         say(name + " connected!");
-        return true;
     }
     // Says a line to all who are there.
     void say(const std::string &line) {
@@ -76,10 +75,12 @@ std::string plain(std::string line) {
     return line;
 }
 
-// Says to all what a user says. Returns why that has ended: nothing, or ": " and the reason.
+// Says to all that a user is there, and what it says. Returns why that has ended: nothing, or ": "
+// and the reason.
 Coroutine<std::string> listen(std::shared_ptr<Chat> chat, std::string name, StreamReader reader,
                               StreamWriter writer, Limit limit) {
     try {
+        chat->join(name, writer);
         while (true) {
             const auto line = co_await lines::next_line(reader, limit);
             if (!line || writer.is_closing()) co_return std::string();
@@ -100,10 +101,10 @@ Coroutine<void> converse(std::shared_ptr<Chat> chat, StreamReader reader, Stream
     if (name.empty()) {
         writer.write(
             "Say CONNECT and a name first: up to 32 printable characters, no blank or colon\n");
-    } else if (!chat->join(name, writer)) {
+    } else if (chat->has(name)) {
         writer.write("The name " + name + " is in use\n");
     } else {
-        const std::string why = co_await listen(chat, name, reader, writer, limit);
+        const std::string why = co_await listen(chat, name, reader, writer, limit); // joins at once
         chat->leave(name, writer, why);
     }
     co_await lines::hang_up(reader, writer, limit);

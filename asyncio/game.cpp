@@ -1,10 +1,10 @@
-// game: guessing game for many players, with a thread for each player (socketserver.h). It is what the
-// last lab begins with: write it again with asyncio, without threads. gamec is a solution.
+// game: guessing game for many players, with a thread for each player (socketserver.h). It is what
+// the last lab begins with: write it again with asyncio, without threads. gamec is a solution.
 //
 // Run:        ./asyncio/game         in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             nc 127.0.0.1 65432     in others: each line is a guess
-// Shared:     each player has a number of its own, but there is one record for all. Threads may come
-//             to it at the same time, so there is a mutex.
+// Shared:     each player has a number of its own, but there is one record for all. Threads may
+//             come to it at the same time, so there is a mutex.
 // See also:   guessing.h (the game), gamec (by tasks), sszt (questions instead of guesses).
 
 #include "../socketserver.h"

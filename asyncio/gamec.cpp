@@ -1,11 +1,11 @@
 // gamec: guessing game for many players, with a coroutine for each player (asyncio): c is for
-// coroutine. It is a solution of the last lab, which begins with game; from outside both look alike.
+// coroutine. It is a solution of the last lab, which begins with game. From outside they look alike.
 //
 // Run:        ./asyncio/gamec        in one terminal (127.0.0.1, port 65432; -h tells the options)
 //             nc 127.0.0.1 65432     in others: each line is a guess
-// Differs:    from game: tasks in place of threads. There is one record for all players here, too, but
-//             no mutex: no other task runs between two places with co_await.
-// See also:   guessing.h (the game), game (by threads), tacn (the same frame, with lines sent back).
+// Differs:    from game: tasks in place of threads. There is one record for all players here, too,
+//             but no mutex: no other task runs between two places with co_await.
+// See also:   guessing.h (the game), game (by threads), tacn (which sends lines back).
 
 #include "guessing.h"
 #include "lines.h"

@@ -1,5 +1,5 @@
-// guessing.h: the game that game and gamec serve: a player guesses a number from 1 to 100, by lines of
-// text, as often as it likes. No socket, no thread and no task is in here.
+// guessing.h: the game that game and gamec serve: a player guesses a number from 1 to 100, by lines
+// of text, as often as it likes. No socket, no thread and no task is in here.
 #pragma once
 
 #include <charconv>

@@ -1,8 +1,8 @@
-// hget: gets a page by HTTP/1.0, asynchronous with Protocol and Transport of asyncio or, with -s, with
-// streams. It prints all that the server sends: the status line, the headers, and the page.
+// hget: gets a page by HTTP/1.0, asynchronous with Protocol and Transport of asyncio or, with -s,
+// with streams. It prints all that the server sends: the status line, the headers, and the page.
 //
-// Run:        ./asyncio/hget http://127.0.0.1:8000/    while a web server runs in another terminal
-//             ./asyncio/hget -s http://127.0.0.1:8000/ the same by streams
+// Run:        ./asyncio/hget http://127.0.0.1:8000/       while a web server runs there
+//             ./asyncio/hget -s http://127.0.0.1:8000/    the same by streams
 // Differs:    the protocol is called with whatever has come, and keeps where in the response it is;
 //             with streams, where it is in the response is where it is in the program.
 // Simplified: the page is shown as text, escaped; a redirect is shown, and not followed.

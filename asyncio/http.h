@@ -1,9 +1,9 @@
-// http.h: what hget knows of HTTP/1.0: the request, and what tells where the response ends. No socket
-// is in here.
+// http.h: what hget knows of HTTP/1.0: the request, and what tells where the response ends. No
+// socket is in here.
 //     GET /index.html HTTP/1.0        HTTP/1.0 200 OK             the status line,
 //     Host: 127.0.0.1:8000            Content-Length: 6           headers,
 //                                                                 and an empty line end the head;
-//                                     Hello                       the page: 6 bytes with its newline
+//                                     Hello                       the page, with its newline
 #pragma once
 
 #include "arguments.h"

@@ -1,5 +1,5 @@
-// tacnc: client of tacn, asynchronous with streams of asyncio. It sends one line, and prints the line
-// that comes back.
+// tacnc: client of tacn, asynchronous with streams of asyncio. It sends one line, and prints the
+// line that comes back.
 //
 // Run:        ./asyncio/tacn         in one terminal
 //             ./asyncio/tacnc        in another (127.0.0.1, port 12345; -h tells the options)

@@ -78,7 +78,7 @@ class Line {
     bool escape_ = false;
 };
 
-/// When the program is stopped, the shell gets its terminal back; when it goes on, the program does.
+/// While the program is stopped, the terminal is as it was; then the line is drawn again.
 inline void handle_stops(std::shared_ptr<const Line> line) {
     asyncio::get_running_loop().add_signal_handler(SIGTSTP, [] {
         restore_terminal();

@@ -1,10 +1,10 @@
-// soak_chat: 200 members of a chat for some time, 20 of them hostile. Whatever those do, each polite
-// member hears all that is said, in one order, and chats keeps no memory and no descriptor.
+// soak_chat: 200 members of a chat for some time, 20 of them hostile. Whatever those do, each
+// polite member hears all that is said, in one order, and chats keeps no memory and no descriptor.
 //
 //     soak_chat [SECONDS [SEED]]      (make soak SERVER=chats TIME=600 SEED=1)
 //
-// The hostile never read, reset, shout, send half lines and lines without end, or say nothing. Polite
-// members say numbered lines, and now and then one leaves and comes again under a new name.
+// The hostile never read, reset, shout, send half lines and lines without end, or say nothing.
+// Polite members say numbered lines, and now and then one leaves and comes again under a new name.
 // The seed decides who does what, and in which order; exit status 1: the line says what was wrong.
 #include "support/procfs.h"
 #include "support/servers.h"
@@ -29,8 +29,8 @@ void require(bool condition, const std::string &what) {
     if (!condition) throw std::runtime_error(what);
 }
 
-// What all have heard, in the order of the chat, as far as anybody has: who hears it first adds to it,
-// and all others must hear the same. What everybody has heard is forgotten.
+// What all have heard, in the order of the chat, as far as anybody has: who hears it first adds to
+// it, and all others must hear the same. What everybody has heard is forgotten.
 class Heard {
   public:
     // Whether the line at that place is this one.
@@ -259,7 +259,7 @@ class ChatSoak {
         default: return;
         }
     }
-    // Reads what has come, unless it never does. True if the connection has ended, or it has enough.
+    // Reads what has come, unless it never does. True if it has ended, or has enough.
     bool has_gone(Hostile &each) {
         if (each.kind == resets && each.steps > 10 && upto(10) == 0) {
             each.connection.reset();

@@ -1,5 +1,5 @@
-// The chat client, chatc: at a terminal, what others say and the line being typed are shown as a person
-// sees them; a pipe or a file works, too; and the terminal is as it was, whatever happens.
+// The chat client, chatc: at a terminal, what others say and the line being typed are shown as a
+// person sees them; a pipe or a file works, too; and the terminal is as it was, whatever happens.
 #include "support/kit.h"
 #include "support/lines.h"
 #include "support/procfs.h"

@@ -1,5 +1,5 @@
-// What the servers of lines have in common: tacn, chats, game and gamec survive their clients, and stop.
-// What each of them is for: test_numbered.cpp, test_chat.cpp, test_game.cpp.
+// What the servers of lines have in common: tacn, chats, game and gamec survive their clients, and
+// stop. What each of them is for: test_numbered.cpp, test_chat.cpp, test_game.cpp.
 #include "support/kit.h"
 #include "support/lines.h"
 #include "support/procfs.h"

@@ -1,5 +1,6 @@
-// The numbered connections of the lecture: tacn, the server; tacnc, a client for one line; and tacl, many
-// clients. Which line of tacl comes first is nobody's promise: what holds for every order is tested.
+// The numbered connections of the lecture: tacn, the server; tacnc, a client for one line; and
+// tacl, many clients. Which line of tacl comes first is nobody's promise: what holds for every
+// order is tested.
 #include "support/kit.h"
 #include "support/lines.h"
 #include "support/procfs.h"

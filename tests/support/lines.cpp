@@ -1,19 +1,38 @@
 #include "lines.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace test {
 
+// Takes so many bytes from the beginning of a text, or all of it.
+static std::string take(std::string &text, std::size_t size) {
+    std::string taken = text.substr(0, size);
+    text.erase(0, size);
+    return taken;
+}
+
 std::optional<std::string> LineClient::line(Milliseconds limit) {
     const auto end = std::chrono::steady_clock::now() + limit;
-    for (std::string text;;) { // a byte at a time, so that nothing of the next line is taken
+    while (text_.find('\n') == std::string::npos) {
         const auto left = end - std::chrono::steady_clock::now();
         const auto rest = std::chrono::ceil<Milliseconds>(left);
-        const std::string byte = receive(1, std::max(rest, Milliseconds(0)));
+        const std::string byte = Connection::receive(1, std::max(rest, Milliseconds(0)));
         if (byte.empty()) return {};
-        if (byte == "\n") return text;
-        text += byte;
+        text_ += byte + Connection::receive(65'536, Milliseconds(0));
     }
+    std::string line = take(text_, text_.find('\n') + 1);
+    line.pop_back();
+    return line;
+}
+
+std::string LineClient::receive(std::size_t size, Milliseconds limit) {
+    const std::string first = take(text_, size);
+    return first.size() == size ? first : first + Connection::receive(size - first.size(), limit);
+}
+
+std::string LineClient::receive_all(Milliseconds limit) {
+    return std::exchange(text_, "") + Connection::receive_all(limit);
 }
 
 bool LineClient::wait_for(std::string_view text, Milliseconds limit) {

@@ -95,8 +95,8 @@ const Program &server_of(const Program &client);
 /// The directory of the kit under test: ZEN_KIT, or the current one.
 std::string kit_directory();
 
-/// The command that starts a program: its path, its own option, then `arguments`; `prefix` before it
-/// is another command, which starts that.
+/// The command that starts a program: its path, its own option, then `arguments`; `prefix` before
+/// it is another command, which starts that.
 std::vector<std::string> command(const Program &program,
                                  std::initializer_list<std::string> arguments,
                                  std::vector<std::string> prefix = {});
