@@ -85,7 +85,6 @@ Coroutine<std::string> listen(std::shared_ptr<Chat> chat, std::string name, Stre
             const auto line = co_await lines::next_line(reader, limit);
             if (!line || writer.is_closing()) co_return std::string();
             if (!line->empty()) chat->say(name + ": " + plain(*line));
-            co_await asyncio::sleep(asyncio::Seconds(0)); // one line in a turn: others talk, too
         }
     } catch (const asyncio::TimeoutError &) {
         co_return std::string(": idle");

@@ -18,7 +18,10 @@ struct TooLong : std::runtime_error {
 };
 /// The next line without its end, "\n" or "\r\n"; none at the end of file. As in a text file, the
 /// last line may lack its end. Throws TooLong, TimeoutError, or what has ended the connection.
+/// Others have their turn before, however many lines of this client have come already.
 inline Coroutine<std::optional<std::string>> next_line(StreamReader reader, Limit limit) {
+    asyncio::NextTurn next_turn;
+    co_await next_turn;
     std::string line;
     try {
         line = co_await asyncio::wait_for(reader.readline(), limit);
