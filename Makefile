@@ -11,6 +11,7 @@
 ## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
 ## make soak SERVER=tae TIME=600 SEED=1
 ##                   a mix of polite and hostile clients for so many seconds (60), by that seed
+##                   (SERVER=chats: a chat of 200, 20 of them hostile)
 ## make grade        grade these programs, or with FROM=DIR a submission; or make grade-NAME (grade-tas)
 ## make grade-class FROM=DIR  grade the students in DIR (tests/README.md: in ten steps); build/grades/
 ##                   ROSTER=FILE COLUMN=NAME STUDENT=NAME AT_ONCE=N NOBODY=1, and as for gradescope:
@@ -28,8 +29,9 @@ UDP_SERVERS := zus mzus sszu uas uap uae
 FRAMING := abs ads afs abc adc afc
 ASYNCIO_TCP := tacb asynpro tacr tacs
 ASYNCIO_UDP := uacb asyndg
+ASYNCIO_OWN := tacn tacnc tacl chats chatc hget game gamec
 ASYNCIO_TOOLS := tour words delays
-ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc $(ASYNCIO_TOOLS)
+ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc $(ASYNCIO_OWN) $(ASYNCIO_TOOLS)
 
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) zenc zuc
 FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%) $(ASYNCIO:%=asyncio/%)
@@ -69,6 +71,13 @@ server = $(run)    and in another terminal:  ./$1   (make $(notdir $1))"
 client = $(run)    while $1 runs in another terminal:  ./$2   (make $(notdir $2))"
 $(TCP_SERVERS) $(ASYNCIO_TCP): ; $(call server,zenc/zenc)
 $(UDP_SERVERS) $(ASYNCIO_UDP): ; $(call server,zuc/zuc)
+tacn: ; $(call server,asyncio/tacnc)
+tacnc: ; $(call client,its server,asyncio/tacn)
+tacl: ; $(run) -a 2 3 4    while ./asyncio/tacn runs in another terminal   (make tacn)"
+chats: ; $(run)    and in another terminal:  ./asyncio/chatc ada   (make chatc)"
+chatc: ; $(run) ada    while ./asyncio/chats runs in another terminal   (make chats)"
+hget: ; $(run) http://127.0.0.1:8000/    while a web server runs there"
+game gamec: ; $(run)    and in another terminal:  nc 127.0.0.1 65432"
 zenc: ; $(call client,a TCP server,zens/zens)
 zuc: ; $(call client,a UDP server,zus/zus)
 $(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))

@@ -56,6 +56,9 @@ $(BUILD)/tests/demo: $(addprefix $(BUILD)/tests/,demo.o support/process.o suppor
 $(BUILD)/tests/soak: $(patsubst %,$(BUILD)/tests/%.o,soak $(addprefix support/,process procfs programs servers sockets))
 	$(CXX) $(FLAGS) -o $@ $^
 
+$(BUILD)/tests/soak_chat: $(patsubst %,$(BUILD)/tests/%.o,soak_chat $(addprefix support/,process procfs programs servers sockets))
+	$(CXX) $(FLAGS) -o $@ $^
+
 # ---- The benchmark: tests/bench/. What measures is compiled like what is measured.
 $(BUILD)/tests/bench/%.o: tests/bench/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -173,8 +176,8 @@ fuzz: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
 	    -verbosity=0 -print_final_stats=1 -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$target tests/corpus/$$target || exit 1; done
 
 SERVER ?= tae
-soak: $(BUILD)/tests/soak $(PROGRAMS)
-	ZEN_KIT=$(KIT) $< '$(SERVER)' $(TIME) $(SEED)
+soak: $(BUILD)/tests/soak$(if $(filter chats,$(SERVER)),_chat) $(PROGRAMS)
+	ZEN_KIT=$(KIT) $< $(if $(filter-out chats,$(SERVER)),'$(SERVER)') $(TIME) $(SEED)
 
 bench: $(BUILD)/tests/bench/bench $(YARDSTICKS) $(PROGRAMS)
 	@ZEN_KIT=$(KIT) $< $(if $(QUICK),-q) $(BUILD)

@@ -20,10 +20,7 @@ void check_usage_error(const Program &program, std::initializer_list<std::string
     CHECK(std::count(error.begin(), error.end(), '\n') == 2);
 }
 
-} // namespace
-
-// Which command lines are wrong is a check; here, what is said of them, and odd ones.
-TEST_OF_EACH(programs, "says with the usage line what is wrong", "[command line][faults][row 33]") {
+void check_usage_errors(const Program &program) {
     check_usage_error(program, {"-x"}, "unknown option -x");
     check_usage_error(program, {"-:"}, "unknown option -:");
     check_usage_error(program, {"127.0.0.1", "8000", "-h"}, "surplus argument '-h'");
@@ -40,7 +37,7 @@ TEST_OF_EACH(programs, "says with the usage line what is wrong", "[command line]
                           "-t must be a number from 0 to 86400, not '" + seconds + "'");
 }
 
-TEST_OF_EACH(programs, "says that a host cannot be resolved", "[command line][faults][row 33]") {
+void check_unknown_host(const Program &program) {
     const std::string host(70, 'x'); // longer than a name may be: no resolver is asked
     Process process(command(program, {host, "8000"}));
     check_exit(process, 1);
@@ -48,4 +45,23 @@ TEST_OF_EACH(programs, "says that a host cannot be resolved", "[command line][fa
                       start = program.file() + ": cannot resolve " + host + ": ";
     CHECK_PROGRAM(process, error.rfind(start, 0) == 0);
     CHECK_PROGRAM(process, std::count(error.begin(), error.end(), '\n') == 1);
+}
+
+} // namespace
+
+// Which command lines are wrong is a check; here, what is said of them, and odd ones.
+TEST_OF_EACH(programs, "says with the usage line what is wrong", "[command line][faults][row 33]") {
+    check_usage_errors(program);
+}
+TEST_OF_EACH(own_usual_programs, "says with the usage line what is wrong",
+             "[command line][faults][row 33]") {
+    check_usage_errors(program);
+}
+
+TEST_OF_EACH(programs, "says that a host cannot be resolved", "[command line][faults][row 33]") {
+    check_unknown_host(program);
+}
+TEST_OF_EACH(own_usual_programs, "says that a host cannot be resolved",
+             "[command line][faults][row 33]") {
+    check_unknown_host(program);
 }

@@ -19,23 +19,6 @@ using namespace test;
 
 namespace {
 
-// A terminal that nobody reads.
-class Terminal {
-  public:
-    Terminal() : end_(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
-        REQUIRE(end_ >= 0);
-        REQUIRE(grantpt(end_) == 0);
-        REQUIRE(unlockpt(end_) == 0);
-    }
-    ~Terminal() { close(end_); }
-    Terminal(const Terminal &) = delete;
-    Terminal &operator=(const Terminal &) = delete;
-    std::string path() const { return ptsname(end_); }
-
-  private:
-    int end_;
-};
-
 void check_answers_redirected(const Program &program, const std::string &redirections) {
     RedirectedServer server(program, redirections);
     for (int round = 0; round < 2; ++round) check_answers(program, server, server.address());
@@ -211,7 +194,7 @@ TEST_OF_EACH(tcp_servers, "stops on a signal when a long line fills its log", "[
 }
 
 TEST_OF_EACH(servers, "stops on a signal while nobody reads its terminal", "[output][stop]") {
-    const Terminal log;
+    const PseudoTerminal log;
     RedirectedServer server(program, ">" + log.path());
     const Endpoint address = server.address();
     const auto &[question, answer] = exchanges(program)[0];

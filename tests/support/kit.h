@@ -78,10 +78,16 @@ constexpr bool is_unlimited_server(const Program &program) {
     return program.path == "sszt/sszt" || is_framing_server(program);
 }
 
-/// The programs for which `predicate` holds, as a table for TEST_OF_EACH.
-template <bool (*predicate)(const Program &)> constexpr auto select() {
-    std::array<Program, std::count_if(programs.begin(), programs.end(), predicate)> selected{};
-    std::copy_if(programs.begin(), programs.end(), selected.begin(), predicate);
+constexpr bool is_line_server(const Program &program) { return program.kind == Kind::line_server; }
+constexpr bool has_usual_command_line(const Program &program) {
+    return program.kind != Kind::with_words;
+}
+
+/// The programs of a table for which `predicate` holds, as a table for TEST_OF_EACH.
+template <bool (*predicate)(const Program &), const auto &table = programs>
+constexpr auto select() {
+    std::array<Program, std::count_if(table.begin(), table.end(), predicate)> selected{};
+    std::copy_if(table.begin(), table.end(), selected.begin(), predicate);
     return selected;
 }
 
@@ -104,6 +110,8 @@ inline constexpr auto echo_clients = select<is_echo_client>();
 inline constexpr auto tcp_clients = select<is_tcp_client>();
 inline constexpr auto framing_clients = select<is_framing_client>();
 inline constexpr auto servers_with_time_limit = select<is_server_with_time_limit>();
+inline constexpr auto line_servers = select<is_line_server, own_programs>();
+inline constexpr auto own_usual_programs = select<has_usual_command_line, own_programs>();
 
 /// Checks that `received` is what had to come for `sent`; otherwise reports all that helps.
 void check_bytes(Process &program, std::string_view sent, std::string_view expected,

@@ -8,6 +8,8 @@ namespace test {
 const Program &named(std::string_view name) {
     for (const Program &program : programs)
         if (program.name == name) return program;
+    for (const Program &program : own_programs)
+        if (program.name == name) return program;
     throw std::runtime_error("no program is named " + std::string(name));
 }
 

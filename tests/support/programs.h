@@ -21,7 +21,10 @@ enum class Kind {
     udp_client,
     framing_client,
     tcp_echo_client,
-    udp_echo_client
+    udp_echo_client,
+    line_server, // these three have no checks, but tests of their own
+    line_client,
+    with_words // has a command line of its own: see asyncio/arguments.h
 };
 
 struct Program {
@@ -70,7 +73,19 @@ inline constexpr std::array programs = {
     Program{"afc", "[framing][afc]", "framing/afc", Kind::framing_client, "tm", "", "8890"},
 };
 
-/// The row of that name; throws if there is none.
+/// Those that are neither graded nor measured, nor in the demo: each has a protocol of its own.
+inline constexpr std::array own_programs = {
+    Program{"tacn", "[asyncio][tacn]", "asyncio/tacn", Kind::line_server, "qt", "", "12345"},
+    Program{"chats", "[asyncio][chats]", "asyncio/chats", Kind::line_server, "qt", "", "8000"},
+    Program{"game", "[asyncio][game]", "asyncio/game", Kind::line_server, "qt"},
+    Program{"gamec", "[asyncio][gamec]", "asyncio/gamec", Kind::line_server, "qt"},
+    Program{"tacnc", "[asyncio][tacnc]", "asyncio/tacnc", Kind::line_client, "tm", "", "12345"},
+    Program{"tacl", "[asyncio][tacl]", "asyncio/tacl", Kind::with_words, "aqt", "", "12345"},
+    Program{"chatc", "[asyncio][chatc]", "asyncio/chatc", Kind::with_words, "t", "", "8000"},
+    Program{"hget", "[asyncio][hget]", "asyncio/hget", Kind::with_words, "st", "", "80"},
+};
+
+/// The row of that name, in either table; throws if there is none.
 const Program &named(std::string_view name);
 
 /// The client of a server, and the first of the servers of a client.
@@ -80,8 +95,8 @@ const Program &server_of(const Program &client);
 /// The directory of the kit under test: ZEN_KIT, or the current one.
 std::string kit_directory();
 
-/// The command that starts a program: its path, its own option, then `arguments`; `prefix` before it
-/// is another command, which starts that.
+/// The command that starts a program: its path, its own option, then `arguments`; `prefix` before
+/// it is another command, which starts that.
 std::vector<std::string> command(const Program &program,
                                  std::initializer_list<std::string> arguments,
                                  std::vector<std::string> prefix = {});

@@ -3,6 +3,7 @@
 #include "procfs.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -33,6 +34,15 @@ RedirectedServer::RedirectedServer(const Program &program, const std::string &re
 }
 
 Endpoint RedirectedServer::address() const { return {"127.0.0.1", bound_port(pid())}; }
+
+PseudoTerminal::PseudoTerminal() : end_(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    if (end_ < 0 || grantpt(end_) != 0 || unlockpt(end_) != 0)
+        throw std::runtime_error(std::string("cannot make a terminal: ") + strerror(errno));
+}
+
+PseudoTerminal::~PseudoTerminal() { close(end_); }
+
+std::string PseudoTerminal::path() const { return ptsname(end_); }
 
 Fifo::Fifo()
     : path_(std::filesystem::temp_directory_path() / ("zen-test-log-" + std::to_string(getpid()))) {

@@ -28,6 +28,20 @@ class RedirectedServer : public Redirected {
     Endpoint address() const;
 };
 
+/// A terminal, of which the test has the keyboard and the screen: end().
+class PseudoTerminal {
+  public:
+    PseudoTerminal(); ///< Throws if it cannot be made.
+    ~PseudoTerminal();
+    PseudoTerminal(const PseudoTerminal &) = delete;
+    PseudoTerminal &operator=(const PseudoTerminal &) = delete;
+    std::string path() const;
+    int end() const { return end_; }
+
+  private:
+    int end_ = -1;
+};
+
 /// A pipe with a name, for a log that nobody reads but the test.
 class Fifo {
   public:
