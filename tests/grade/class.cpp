@@ -132,7 +132,9 @@ void Evening::compare_sources(const std::vector<Submitter> &students) {
             if (is_graded) programs[place][student.name] = read(file);
         }
     std::vector<std::string> skeleton;
-    for (const auto &[place, file] : find_sources(Submission{{"", options_.settings.kit}}).sources)
+    const Settings &settings = options_.settings;
+    const std::string &given = settings.handout.empty() ? settings.kit : settings.handout;
+    for (const auto &[place, file] : find_sources(Submission{{"", given}}).sources)
         skeleton.push_back(read(file));
     class_.pairs = pairs_of(programs, skeleton);
 }

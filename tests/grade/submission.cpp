@@ -23,8 +23,10 @@ std::map<std::string, fs::path> sources_of(const Settings &settings, const Found
     std::map<std::string, fs::path> sources = {{"Makefile", kit / "Makefile"}};
     for (const char *header : {"zen.h", "program.h", "socketserver.h"})
         sources[header] = kit / header;
-    const std::string frames = exercise + "/frames.h"; // unless they have their own
-    if (fs::exists(kit / frames)) sources[frames] = kit / frames;
+    // Unless they have their own: that of the handout, in which something may be to be written.
+    const fs::path frames = exercise + "/frames.h",
+                   given = (settings.handout.empty() ? kit : fs::path(settings.handout)) / frames;
+    if (fs::exists(given)) sources[frames] = given;
     for (const auto &[place, file] : found.sources) {
         const bool beside = fs::path(place).parent_path() == exercise;
         if (beside || (settings.own_headers && place.find('/') == place.npos))
