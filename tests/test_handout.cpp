@@ -208,7 +208,7 @@ TEST_CASE("handout: it has the tests and no page or list for instructors", "[han
     for (const auto &[place, text] : files) {
         INFO(place);
         for (const char *never :
-             {"answers", "tasks.txt", "tests/right", "gradescope", "test_grade"})
+             {"answers.md", "tasks.txt", "tests/right", "gradescope", "test_grade"})
             CHECK(place.find(never) == place.npos);
         if (place.ends_with(".md")) CHECK(text.find("tests/README.md") == text.npos);
     }

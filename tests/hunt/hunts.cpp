@@ -1,5 +1,6 @@
 #include "hunts.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <sstream>
 #include <stdexcept>
@@ -40,18 +41,27 @@ const Hunt &chosen(const std::vector<Hunt> &hunts, std::string_view seed) {
 }
 
 std::string place_of_change(std::string_view one, std::string_view other) {
-    std::istringstream lines{std::string(one)}, others{std::string(other)};
+    const auto lines_of = [](std::string_view text) {
+        std::vector<std::string> lines;
+        std::istringstream stream{std::string(text)};
+        for (std::string line; std::getline(stream, line);) lines.push_back(line);
+        return lines;
+    };
+    const std::vector<std::string> lines = lines_of(one), others = lines_of(other);
+    const auto same = std::mismatch(lines.rbegin(), lines.rend(), others.rbegin(), others.rend());
+    const auto end = static_cast<std::size_t>(lines.rend() - same.first);
     std::string function, type;
-    for (std::string line, its; std::getline(lines, line);) {
-        if (!std::getline(others, its) || its != line) break;
+    for (std::size_t i = 0; i < end; ++i) {
+        const std::string &line = lines[i];
+        if (line[0] == '}') function = type = "";
         const std::size_t indent = line.find_first_not_of(' ');
-        if (indent == line.npos || !line.ends_with('{')) continue;
-        if (indent == 0) function.clear();
+        if (!line.ends_with('{')) continue;
         if (indent == 0) type = line;
         else if (indent == 4 && (type.rfind("struct", 0) == 0 || type.rfind("class", 0) == 0))
             function = line.substr(4);
     }
-    const std::string place = function.empty() ? type : function;
+    std::string place = function.empty() ? type : function;
+    if (place.empty() && end > 0) place = lines[end - 1]; // a constant
     return place.ends_with(" {") ? place.substr(0, place.size() - 2) : place;
 }
 

@@ -23,7 +23,8 @@ std::vector<Hunt> read_hunts(std::string_view text);
 /// `hunts` must not be empty.
 const Hunt &chosen(const std::vector<Hunt> &hunts, std::string_view seed);
 
-/// Where two texts differ first: the line of the function that this is in, as it stands in `one`.
+/// Where two texts differ last: the first line of the function that this is in, as it stands in `one`;
+/// outside of all functions, the line itself.
 std::string place_of_change(std::string_view one, std::string_view other);
 
 } // namespace hunt
