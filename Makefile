@@ -14,8 +14,8 @@
 ## make grade        grade these programs, or with FROM=DIR a submission; or make grade-NAME (grade-tas)
 ## make handout      write what students get to build/handout/: WRITE="zens mzts tae:2" LEVEL=1, 2 or 3
 ##                   choose what they write; make handout-zip packs it, CHECK=DIR looks at a class
-## make hunt         put a mistake into a program, to be found: or make hunt-tas, HUNT=7, SEED=ada;
-##                   then make hunt-hint and make hunt-check; make hunts lists them all
+## make hunt         put a mistake into a program, to be found in build/hunt/: or make hunt-tas, HUNT=7,
+##                   SEED=ada; then make hunt-hint and make hunt-check; make hunts lists them all
 ## make grade-class FROM=DIR  grade the students in DIR (tests/README.md: in ten steps); build/grades/
 ##                   ROSTER=FILE COLUMN=NAME STUDENT=NAME AT_ONCE=N NOBODY=1, and as for gradescope:
 ## make gradescope EXERCISES="zens:2 tas" SCALE=100  write an autograder into build/gradescope/
