@@ -261,12 +261,23 @@ TEST_CASE("handout: a skeleton has no points, and is not written yet", "[grade][
     REQUIRE(first.wait_exit(std::chrono::minutes(5)));
     CHECK(first.standard_output().find("lost") == std::string::npos);
     REQUIRE(!read(kit.path / "tests/handout/given").empty());
-    Grader second(submission, {"-d", kit.path, "zenc"});
+    // A class, in which one has written all.
+    const Directory all;
+    all.write("ada/zenc/zenc.cpp", contents(submission.path / "zenc/zenc.cpp"));
+    all.write("grace/zenc/zenc.cpp", contents("zenc/zenc.cpp"));
+    const fs::path results = submission.path / "grades";
+    Grader second(submission, {"-d", kit.path, "-c", all.path, "-o", results, "zenc"});
     REQUIRE(second.wait_exit(std::chrono::minutes(5)));
-    INFO(second.standard_output());
-    CHECK(second.standard_output().find("zenc          0 of ") != std::string::npos);
-    CHECK(second.standard_output().find("not written yet: ask_questions (") != std::string::npos);
-    CHECK(second.standard_output().find("lost") == std::string::npos);
+    const std::string table = read(results / "grades.csv"),
+                      report = read(results / "students/ada/report.txt");
+    INFO(table << report);
+    const auto begin = table.find("Points Possible,") + 16;
+    const std::string possible = table.substr(begin, table.find(',', begin) - begin);
+    CHECK(table.find("ada,0,0,nothing written yet\n") != table.npos);
+    CHECK(table.find("grace," + possible + "," + possible + ",\n") != table.npos);
+    CHECK(report.find("zenc          0 of   " + possible + " to be earned") != report.npos);
+    CHECK(report.find("not written yet: ask_questions (") != report.npos);
+    CHECK(report.find("lost") == report.npos);
 }
 
 // ---- Every program at every level: make check-handout

@@ -86,7 +86,7 @@ std::string makefile_for_students(const std::string &text) {
         if (line.rfind("## make ", 0) == 0) {
             drop = false;
             for (const char *target :
-                 {"grade-class", "gradescope", "check-grader", "handout", "hunt"})
+                 {"grade-class", "gradescope", "check-grader", "handout", "check-handout"})
                 drop |= line.find(std::string("make ") + target) != line.npos;
         } else if (line.rfind("##  ", 0) != 0) drop = false;
         if (!drop) all += line + '\n';

@@ -15,13 +15,13 @@ $(MAKE_HANDOUT): $(SKELETON) $(BUILD)/tests/handout/handout.o $(GRADE_SUPPORT) \
 # The skeletons are graded as well: what they earn is what was given, and counts for nobody.
 handout: $(MAKE_HANDOUT) $(GRADER)
 ifdef CHECK
-	@$(MAKE_HANDOUT) -c '$(CHECK)' -o $(HANDOUT_TO)
+	@$(MAKE_HANDOUT) -c '$(CHECK)' -o '$(or $(HANDOUT),$(HANDOUT_TO))'
 else
-	@rm -rf $(HANDOUT_TO) $(BUILD)/skeletons
+	@rm -rf $(HANDOUT_TO)
 	@$(MAKE_HANDOUT) -o $(HANDOUT_TO) -l '$(LEVEL)' $(WRITE)
 	@echo "Grading the skeletons: what they earn already is given."
 	@$(BUILD)/tests/grade/run/grade -k $(HANDOUT_TO) -f $(HANDOUT_TO) -E $(HANDOUT_TO)/tests/handout/given \
-	    $(GRADEFLAGS) $(sort $(notdir $(patsubst %/,%,$(dir $(shell cut -d ' ' -f 1 $(HANDOUT_TO)/tests/handout/written 2>/dev/null)))))
+	    $(GRADEFLAGS) $$(cut -d / -f 1 $(HANDOUT_TO)/tests/handout/written | sort -u)
 	@echo "This is what students get: $(HANDOUT_TO) (make handout-zip packs it)"
 endif
 
