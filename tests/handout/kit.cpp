@@ -189,8 +189,10 @@ std::map<std::string, std::vector<Task>> tasks_for(const Plan &plan, const std::
         const auto body = body_of(contents(kit / task.file), task.name);
         for (const auto &[other, its_body] : written)
             if (function_of(other.name) == function_of(task.name) && gives_away(body, its_body)) {
-                const std::string text =
-                    "as in " + other.file + ", or nearly so: write it there first.";
+                std::string text = task.text;
+                if (text.rfind("As in ", 0) != 0)
+                    text +=
+                        " It is as in " + other.file + ", or nearly so: write one, and copy it.";
                 list.push_back({task.file, 1, task.name, text});
                 break;
             }
