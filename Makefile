@@ -13,10 +13,15 @@
 ##                   a mix of polite and hostile clients for so many seconds (60), by that seed
 ##                   (SERVER=chats: a chat of 200, 20 of them hostile)
 ## make grade        grade these programs, or with FROM=DIR a submission; or make grade-NAME (grade-tas)
+## make handout      write what students get to build/handout/: WRITE="zens mzts tae:2" LEVEL=1, 2 or 3
+##                   choose what they write; make handout-zip packs it, CHECK=DIR looks at a class
+## make hunt         put a mistake into a program, to be found in build/hunt/: or make hunt-tas, HUNT=7,
+##                   SEED=ada; then make hunt-hint and make hunt-check; make hunts lists them all
 ## make grade-class FROM=DIR  grade the students in DIR (tests/README.md: in ten steps); build/grades/
 ##                   ROSTER=FILE COLUMN=NAME STUDENT=NAME AT_ONCE=N NOBODY=1, and as for gradescope:
 ## make gradescope EXERCISES="zens:2 tas" SCALE=100  write an autograder into build/gradescope/
 ## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
+## make check-handout  build and grade all skeletons of a handout, at each level
 ## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
 ## make lint         find mistakes (clang-tidy, cppcheck, -fanalyzer) and calls not in POSIX; or make lint-zens
 ## make clean        remove everything that make has built

@@ -16,11 +16,14 @@ void show(std::string_view name, const std::string &line) {
     std::fflush(stdout);
 }
 
+bool not_written = false; // a program has said so, as in a handout
+
 // Prints what a process writes until it ends; true if it exits with 0.
 bool show_to_the_end(Process &process, std::string_view name) {
     while (const auto line = process.next_line()) show(name, *line);
     const auto status = process.wait_exit();
     const std::string error = process.standard_error();
+    not_written |= error.find(": not written yet: ") != error.npos;
     if (!error.empty()) show(name, error.substr(0, error.size() - 1));
     return status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
 }
@@ -47,22 +50,28 @@ bool run(const Program &server_program, const Program &client_program) {
 } // namespace
 
 int main() {
-    int failed = 0;
+    int failed = 0, unwritten = 0;
     for (const Program &server : programs) {
         if (!server.has('q')) continue; // a client
         const Program &client = client_of(server);
         std::printf("\n== %s and %s\n", std::string(server.name).c_str(),
                     std::string(client.name).c_str());
-        bool passed = false;
+        bool passed = not_written = false;
         try {
             passed = run(server, client);
         } catch (const std::exception &error) {
             std::printf("%s\n", error.what());
         }
         if (passed) continue;
+        if (not_written) {
+            ++unwritten;
+            continue;
+        }
         std::printf("FAILED\n");
         ++failed;
     }
-    std::printf("\n%s\n", failed ? "Not every pair works." : "Each client got its answers.");
+    std::printf("\n%s\n", failed      ? "Not every pair works."
+                          : unwritten ? "The others work: some are still to be written."
+                                      : "Each client got its answers.");
     return failed ? 1 : 0;
 }

@@ -128,8 +128,11 @@ $(BUILD)/tests/grade/run/check-grader: $(filter-out %/grade.o %/class.o %/option
 
 # EXERCISES="zens:2 tas:3" grades these, with weights; SCALE=100: they are worth so much together.
 FROM ?= .
-CHOICE = $(if $(SCALE),-P $(SCALE)) $(EXERCISES)
-GRADE_COMMAND = $< $(if $(SAN),-m SAN=$(SAN)) $(if $(filter-out g++ c++,$(CXX)),-m CXX=$(CXX)) $(GRADEFLAGS)
+# A handout has the list of what it gives, which is worth nothing, and of what is to be written.
+HANDOUT ?= $(if $(wildcard tests/handout/given),.)
+to_write = $(if $(HANDOUT),$(shell cat '$(HANDOUT)/tests/handout/exercises'))
+CHOICE = $(if $(SCALE),-P $(SCALE)) $(or $(EXERCISES),$(to_write))
+GRADE_COMMAND = $< $(if $(HANDOUT),-d '$(HANDOUT)') $(if $(SAN),-m SAN=$(SAN)) $(if $(filter-out g++ c++,$(CXX)),-m CXX=$(CXX)) $(GRADEFLAGS)
 grade: $(GRADER)
 	@$(GRADE_COMMAND) -f '$(FROM)' -o $(BUILD)/grade $(CHOICE)
 
@@ -145,9 +148,11 @@ AUTOGRADER := $(BUILD)/gradescope
 gradescope:
 	@rm -rf $(AUTOGRADER) && mkdir -p $(AUTOGRADER)/kit/framing $(AUTOGRADER)/kit/asyncio
 	@cp tests/grade/gradescope/* $(AUTOGRADER)
-	@cp Makefile $(wildcard *.h) $(AUTOGRADER)/kit && cp framing/frames.h $(AUTOGRADER)/kit/framing && cp asyncio/*.h $(AUTOGRADER)/kit/asyncio
+	@cp Makefile $(wildcard *.h) $(AUTOGRADER)/kit && cp $(if $(HANDOUT),$(HANDOUT)/)framing/frames.h $(AUTOGRADER)/kit/framing
+	@cp asyncio/*.h $(AUTOGRADER)/kit/asyncio
 	@mkdir $(AUTOGRADER)/kit/tests && cp -R tests/rules.mk tests/catch.h tests/support tests/grade $(AUTOGRADER)/kit/tests
-	@echo "$(CHOICE)" > $(AUTOGRADER)/options
+	@$(if $(HANDOUT),mkdir $(AUTOGRADER)/kit/tests/handout && cp $(HANDOUT)/tests/handout/given $(AUTOGRADER)/kit/tests/handout,:)
+	@echo "$(if $(HANDOUT),-d .) $(CHOICE)" > $(AUTOGRADER)/options
 	@echo "Zip the files in $(AUTOGRADER):  cd $(AUTOGRADER) && zip -qr ../autograder.zip ."
 
 grader: $(GRADER)
@@ -202,4 +207,6 @@ $(NAMES:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
 	@$(if $(filter $*,$(NEED_EPOLL)),,sh tests/posix.sh $<)
 
--include $(wildcard $(foreach part,. asyncio bench grade lab support,$(BUILD)/tests/$(part)/*.d))
+-include $(wildcard $(foreach part,. asyncio handout hunt bench grade lab support,$(BUILD)/tests/$(part)/*.d))
+-include tests/handout/rules.mk
+-include tests/hunt/rules.mk

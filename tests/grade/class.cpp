@@ -63,6 +63,16 @@ class Evening {
     bool failed_ = false;
 };
 
+// What the table says of a student who is graded.
+std::string note_of(const Grading &grading) {
+    bool nothing = false; // written of a skeleton
+    for (const Result &result : grading.results) {
+        if (result.earned() > 0 || result.status == Status::failed) return "";
+        nothing |= result.status == Status::not_written;
+    }
+    return nothing ? "nothing written yet" : "";
+}
+
 // The settings for one student of a class.
 Settings settings_for(const Options &options, const Submitter &student) {
     Settings settings = options.settings;
@@ -113,7 +123,7 @@ void Evening::take_what_is_there(const Submitter &student, const Grading &planne
         for (const std::string &exercise : grading.exercises())
             grading.sources[exercise] = fingerprint(settings, found, exercise);
         if (take_results(grading, read(results))) {
-            grading.note.clear();
+            grading.note = note_of(grading);
             seconds_ += grading.seconds;
             ++graded_;
         }
@@ -132,7 +142,9 @@ void Evening::compare_sources(const std::vector<Submitter> &students) {
             if (is_graded) programs[place][student.name] = read(file);
         }
     std::vector<std::string> skeleton;
-    for (const auto &[place, file] : find_sources(Submission{{"", options_.settings.kit}}).sources)
+    const Settings &settings = options_.settings;
+    const std::string &given = settings.handout.empty() ? settings.kit : settings.handout;
+    for (const auto &[place, file] : find_sources(Submission{{"", given}}).sources)
         skeleton.push_back(read(file));
     class_.pairs = pairs_of(programs, skeleton);
 }
@@ -189,7 +201,7 @@ void Evening::end(Running &running) {
     running.process->wait_exit();
     grading.sources.clear(); // they are what that process has found
     if (fs::exists(results) && take_results(grading, read(results))) {
-        grading.note.clear();
+        grading.note = note_of(grading);
         const double taken = std::chrono::duration<double>(Clock::now() - running.start).count();
         seconds_ += taken;
         ++graded_;

@@ -18,6 +18,10 @@ int grade_one(const Options &options) {
         options.settings, "",
         [&](const Grading &now) { write_results(options, now, options.output); }, options.scale);
     std::cout << text_report(grading, isatty(STDOUT_FILENO), options.hidden) << std::flush;
+    std::string good;
+    for (const Result &result : grading.results)
+        if (result.good()) good += result.check.name + "\n";
+    if (!options.earned.empty() && grading.complete) write(options.earned, good);
     if (!options.csv.empty()) write(options.csv, csv({grading}));
     if (!options.output.empty()) write(options.output + "/grades.csv", csv({grading}));
     if (options.autolab) std::cout << autolab(grading) << std::endl;

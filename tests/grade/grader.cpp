@@ -203,7 +203,9 @@ bool Run::may_be_begun(Result &result) {
             std::find_if(grading_.results.begin(), grading_.results.end(),
                          [&](const Result &other) { return other.check.name == need; });
         if (needed->status == Status::planned) ready = false;
-        else if (needed->earned() < needed->check.points && result.status == Status::planned)
+        else if (needed->status == Status::not_written && result.status == Status::planned)
+            set(result, Status::not_written, needed->report);
+        else if (!needed->good() && result.status == Status::planned)
             set(result, Status::not_checked, "it needs \"" + need + "\"");
     }
     if (!ready || result.status != Status::planned) return false;

@@ -14,12 +14,13 @@
 namespace grade {
 
 struct Settings {
-    std::string kit = ".";          ///< where Makefile, zen.h and the other headers are
-    std::string from = ".";         ///< the submission
-    Submission submission;          ///< or this, if it is not empty: a part of a download
-    bool own_headers = false;       ///< take zen.h and so on of the submission
-    std::vector<std::string> make;  ///< more arguments of make: "CXX=clang++", "SAN=address"
-    std::string built;              ///< not empty: programs that are built already stand there
+    std::string kit = ".";         ///< where Makefile, zen.h and the other headers are
+    std::string from = ".";        ///< the submission
+    Submission submission;         ///< or this, if it is not empty: a part of a download
+    bool own_headers = false;      ///< take zen.h and so on of the submission
+    std::vector<std::string> make; ///< more arguments of make: "CXX=clang++", "SAN=address"
+    std::string handout; ///< not empty: the handout that students got, as make handout writes it
+    std::string built;   ///< not empty: programs that are built already stand there
     std::vector<std::string> names; ///< of exercises, programs or checks; empty: all
     std::size_t jobs = 0;           ///< checks at a time; 0: two for each processor
     int patience = 10;              ///< seconds that a check waits for what should come at once

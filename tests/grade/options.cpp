@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 
 namespace grade {
 
-const char *const usage_line =
-    "usage: grade [-hlnzAH] [-f DIR | -c DIR [-s STUDENT]] [-k DIR] [-m ARGUMENT] [-j N] [-p N] "
-    "[-P POINTS] [-o DIR] [NAME[:WEIGHT] ...]\n";
+const char *const usage_line = "usage: grade [-hlnzAH] [-d DIR] [-f DIR | -c DIR [-s STUDENT]] [-k "
+                               "DIR] [-m ARGUMENT] [-j N] [-p N] "
+                               "[-P POINTS] [-o DIR] [NAME[:WEIGHT] ...]\n";
 
 namespace {
 
@@ -38,6 +38,8 @@ constexpr const char *help_text =
     "  -s NAME  of the class, grade this student, also again, and no other; may be repeated\n"
     "  -n       of the class, grade nobody: write the tables and pages of the results there are\n"
     "  -p N     grade N students at a time (default: one for each two processors, at least two)\n"
+    "  -d DIR   the handout, as make handout has written it: what its skeletons earn is worth "
+    "nothing\n"
     "  -k DIR   the kit: its Makefile and its headers (zen.h and so on) are used (default: .)\n"
     "  -z       use the headers (zen.h and so on) of the submission, where it has them\n"
     "  -m ARG   one more argument for make: CXX=clang++; may be repeated\n"
@@ -55,6 +57,7 @@ constexpr const char *help_text =
     "  -C FILE  write Classroom 50's result.json\n"
     "  -J FILE  write JUnit XML\n"
     "  -S FILE  write a table with commas: a row a student, a column an exercise\n"
+    "  -E FILE  write the names of the checks that cost nothing, a line each\n"
     "  -A       print the scores as Autolab's last line\n"
     "  -R FILE  a roster exported from Canvas or Moodle: it is written, with the totals, to\n"
     "           roster.csv in the directory of -o; needs -c\n"
@@ -81,7 +84,7 @@ int number(int letter, const std::string &value, int most) {
 Options parse(int argc, char *argv[]) {
     Options options;
     int letter = 0;
-    while ((letter = getopt(argc, argv, ":hlnzAH1:f:c:s:k:m:b:j:p:P:T:o:G:C:J:S:R:N:")) != -1) {
+    while ((letter = getopt(argc, argv, ":hlnzAH1:d:E:f:c:s:k:m:b:j:p:P:T:o:G:C:J:S:R:N:")) != -1) {
         const std::string value = optarg ? optarg : "";
         switch (letter) {
         case 'h': std::cout << usage_line << help_text; std::exit(0);
@@ -91,6 +94,8 @@ Options parse(int argc, char *argv[]) {
         case 'z': options.settings.own_headers = true; break;
         case 'A': options.autolab = true; break;
         case 'H': options.hidden = true; break;
+        case 'd': options.settings.handout = value; break;
+        case 'E': options.earned = value; break;
         case 'f': options.settings.from = value; break;
         case 'c': options.class_directory = value; break;
         case 's': options.students.insert(value); break;

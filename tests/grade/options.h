@@ -13,7 +13,7 @@ namespace grade {
 struct Options {
     Settings settings;
     Scale scale;
-    std::string class_directory, output, gradescope, classroom50, junit, csv, roster;
+    std::string class_directory, output, gradescope, classroom50, junit, csv, roster, earned;
     std::string column = "Zen lab";
     std::set<std::string> students; ///< to be graded, also again; empty: all that are not yet
     std::string only;               ///< not empty: this process grades this one student of a class

@@ -19,6 +19,18 @@ std::string first_lines(const std::string &text, std::size_t count) {
     return all;
 }
 
+// What a skeleton has said to be not written, if that stands in a report.
+static std::string said_not_written(const std::string &text) {
+    const std::string words = ": not written yet: ";
+    const auto at = text.find(words);
+    if (at == text.npos) return "";
+    const auto begin = at + words.size();
+    return text.substr(begin, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
+                                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ_:~0123456789",
+                                                     begin) -
+                                  begin);
+}
+
 Outcome outcome_of(test::Process &check, const std::string &ended_for) {
     const std::string output = check.standard_output();
     const auto at = output.rfind(report_begin), end = output.rfind(report_end);
@@ -35,6 +47,8 @@ Outcome outcome_of(test::Process &check, const std::string &ended_for) {
     }
     if (!ended_for.empty()) return {Status::failed, text + (text.empty() ? "" : "\n") + ended_for};
     if (status == "passed") return {Status::passed, ""};
+    if (const std::string what = said_not_written(text); !what.empty() && status == "failed")
+        return {Status::not_written, what};
     if (status == "undetermined") return {Status::undetermined, text};
     if (status == "failed") return {Status::failed, text};
     return {Status::failed, (text.empty() ? "" : text + "; ") +

@@ -106,8 +106,7 @@ std::string picture(const Class &all) {
         if (!grading.complete) continue;
         ++graded;
         for (std::size_t i = 0; i < lost.size(); ++i)
-            if (grading.results[i].earned() < grading.results[i].check.points)
-                lost[i].students.push_back(grading.student);
+            if (!grading.results[i].good()) lost[i].students.push_back(grading.student);
     }
     std::stable_sort(lost.begin(), lost.end(), [](const Lost &a, const Lost &b) {
         return a.students.size() > b.students.size();
@@ -176,8 +175,9 @@ std::string student_page(const Grading &grading, bool hidden) {
         if (result.check.hidden && !hidden) ++hidden_checks;
         else if (result.status != Status::passed && !result.report.empty())
             reports += "<details open><summary>" + html(result.check.name) + ": " +
-                       (result.status == Status::undetermined
-                            ? "undetermined, which costs nothing"
+                       (result.status == Status::undetermined ? "undetermined, which costs nothing"
+                        : result.status == Status::not_written
+                            ? "not written yet"
                             : std::to_string(result.check.points) +
                                   (result.check.points == 1 ? " point" : " points") + " lost") +
                        "</summary><pre>" + html(result.report) + "</pre></details>\n";

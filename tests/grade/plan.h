@@ -15,6 +15,7 @@ struct Check {
     std::string program;    ///< "tas", "sszt -f", "abs"
     std::string target;     ///< what is built for it: "tas/tas", "framing/abs"
     int points = 0;         ///< of the tag "[pts:2]"
+    int given = 0;          ///< what it would be worth, if the skeleton of a handout has earned it
     bool hidden = false;    ///< of the tag "[hidden]": a student learns only how many there are
     bool mechanism = false; ///< of the tag "[mechanism]": tells one architecture from the others
     std::vector<std::string> needs; ///< names of the checks without which this one makes no sense

@@ -53,6 +53,10 @@ std::string points(int count) {
     return std::to_string(count) + (count == 1 ? " point" : " points");
 }
 
+std::string checks(int count) {
+    return std::to_string(count) + (count == 1 ? " check" : " checks");
+}
+
 std::string indented(const std::string &text, const std::string &by) {
     std::istringstream lines(text);
     std::string all;
@@ -67,6 +71,7 @@ std::string verdict(const Result &result) {
     case Status::passed: return "passed";
     case Status::failed: return "failed";
     case Status::not_checked: return "not checked";
+    case Status::not_written: return "not written yet";
     case Status::undetermined: return "undetermined, which costs nothing";
     }
     return "";
@@ -99,6 +104,13 @@ int Grading::possible(std::string_view exercise) const {
     int sum = 0;
     for (const Result &result : results)
         if (exercise.empty() || result.check.exercise == exercise) sum += result.check.points;
+    return sum;
+}
+
+int Grading::given(std::string_view exercise) const {
+    int sum = 0;
+    for (const Result &result : results)
+        if (exercise.empty() || result.check.exercise == exercise) sum += result.check.given;
     return sum;
 }
 
@@ -156,8 +168,9 @@ std::string text_report(const Grading &grading, bool colour, bool hidden) {
         table += (earned == possible ? green : red) + line + plain + rest + "\n";
     };
     for (const std::string &exercise : grading.exercises()) {
-        int lost_checks = 0, hidden_checks = 0, hidden_points = 0;
+        int lost_checks = 0, hidden_checks = 0, hidden_points = 0, unwritten_checks = 0;
         std::string lost;
+        std::map<std::string, std::pair<int, int>> unwritten; // checks and points, by what is
         for (const Result &result : grading.results) {
             if (result.check.exercise != exercise) continue;
             if (result.check.hidden && !hidden) {
@@ -166,12 +179,19 @@ std::string text_report(const Grading &grading, bool colour, bool hidden) {
                 continue;
             }
             if (result.status == Status::passed) continue;
+            if (result.status == Status::not_written) {
+                auto &[checks, worth] = unwritten[result.report];
+                ++checks, ++unwritten_checks;
+                worth += result.check.points;
+                continue;
+            }
             const bool noted = grading.notes.count(exercise) > 0 &&
                                result.status == Status::not_checked && result.report.empty();
             if (result.status != Status::undetermined) ++lost_checks;
             if (noted) continue; // said once for the exercise
-            lost += (result.status == Status::undetermined
-                         ? "  undetermined: "
+            lost += (result.status == Status::undetermined ? "  undetermined: "
+                     : result.check.given > 0
+                         ? red + "  was given, and is lost: " + plain
                          : red + "  " + points(result.check.points) + " lost: " + plain) +
                     bold + result.check.name + plain;
             if (result.report.find('\n') == std::string::npos)
@@ -180,9 +200,14 @@ std::string text_report(const Grading &grading, bool colour, bool hidden) {
                             : "\n      " + verdict(result) + ": " + result.report + "\n";
             else lost += "\n" + indented(result.report, "      ");
         }
-        std::string rest = lost_checks > 0 ? "   " + std::to_string(lost_checks) +
-                                                 (lost_checks == 1 ? " check lost" : " checks lost")
-                                           : "";
+        for (const auto &[what, number] : unwritten)
+            lost += "  not written yet: " + bold + what + plain + " (" + checks(number.first) +
+                    " of " + points(number.second) + ")\n";
+        const int given = grading.given(exercise);
+        std::string rest = given > 0 || unwritten_checks > 0 ? " to be earned" : "";
+        if (unwritten_checks > 0) rest += "   " + checks(unwritten_checks) + " not written yet";
+        if (lost_checks > 0) rest += "   " + checks(lost_checks) + " lost";
+        if (given > 0) rest += "   " + points(given) + " were given";
         if (hidden_checks > 0)
             rest += "   " + std::to_string(hidden_checks) + " hidden, of " + points(hidden_points);
         row(exercise, grading.earned(exercise), grading.possible(exercise), rest);
@@ -234,7 +259,7 @@ std::string gradescope(const Grading &grading) {
     for (const Result &result : grading.results) {
         const auto exercise = std::find(exercises.begin(), exercises.end(), result.check.exercise) -
                               exercises.begin();
-        const bool good = result.earned() == result.check.points;
+        const bool good = result.good();
         text += text.back() == '[' ? "\n" : ",\n";
         const double factor = factors[result.check.exercise];
         text += "    {\"score\": " + decimal(result.earned() * factor) +
@@ -288,7 +313,7 @@ std::string classroom50(const Grading &grading) {
                        ",\n  \"max-score\": " + std::to_string(grading.possible()) +
                        ",\n  \"tests\": [";
     for (const Result &result : grading.results) {
-        const bool good = result.earned() == result.check.points;
+        const bool good = result.good();
         text += text.back() == '[' ? "\n" : ",\n";
         text += "    {\"test-name\": " + json(result.check.name) +
                 ", \"passed\": " + (good ? "true" : "false") +

@@ -16,6 +16,7 @@ enum class Status {
     passed,
     failed,
     not_checked,  ///< the program is missing, or a check that this one needs has failed
+    not_written,  ///< the program says "not written yet": `report` is what
     undetermined, ///< this machine does not let the grader look: costs nothing
 };
 
@@ -25,9 +26,8 @@ struct Result {
     std::string report; ///< why it is not passed
     double seconds = 0;
 
-    int earned() const {
-        return status == Status::passed || status == Status::undetermined ? check.points : 0;
-    }
+    bool good() const { return status == Status::passed || status == Status::undetermined; }
+    int earned() const { return good() ? check.points : 0; }
 };
 
 /// How the points of the checks become those of a table.
@@ -56,6 +56,8 @@ struct Grading {
     /// Points of an exercise, or of all: earned, and to be had.
     int earned(std::string_view exercise = {}) const;
     int possible(std::string_view exercise = {}) const;
+    /// The points of the checks that a handout gives: they are in neither.
+    int given(std::string_view exercise = {}) const;
     /// The same by the scale: what a table shows.
     double value(const std::string &exercise = {}) const;
     double worth(const std::string &exercise = {}) const;

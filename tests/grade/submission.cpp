@@ -24,9 +24,14 @@ std::map<std::string, fs::path> sources_of(const Settings &settings, const Found
     std::map<std::string, fs::path> sources = {{"Makefile", kit / "Makefile"}};
     for (const char *header : {"zen.h", "program.h", "socketserver.h"})
         sources[header] = kit / header;
-    for (const auto &entry : fs::directory_iterator(kit / exercise, error)) // frames.h, asyncio/*.h
-        if (entry.path().extension() == ".h") // unless they have their own
-            sources[exercise + "/" + entry.path().filename().string()] = entry.path();
+    // frames.h, asyncio/*.h, unless they have their own: those of the handout, in which something may
+    // be to be written.
+    const fs::path given = settings.handout.empty() ? kit : fs::path(settings.handout);
+    for (const auto &entry : fs::directory_iterator(kit / exercise, error)) {
+        if (entry.path().extension() != ".h") continue;
+        const fs::path place = exercise / entry.path().filename();
+        sources[place] = fs::exists(given / place) ? given / place : entry.path();
+    }
     for (const auto &[place, file] : found.sources) {
         const bool beside = fs::path(place).parent_path() == exercise;
         if (beside || (settings.own_headers && place.find('/') == place.npos))

@@ -78,12 +78,29 @@ std::set<std::string> words(const Section &section) {
     return words;
 }
 
+// Whether something in the source of a program is still to be written, as in a handout.
+bool is_written(const std::string &program) {
+    const std::string framing = "framing/" + program + ".cpp";
+    for (const std::string &file :
+         {program + "/" + program + ".cpp", framing,
+          std::string(std::filesystem::exists(framing) ? "framing/frames.h" : "")}) {
+        std::ifstream source(file); // one that is not there has no lines
+        for (std::string line; std::getline(source, line);)
+            if (line.find("    not_written(\"") != line.npos ||
+                line.find("    unwritten(\"") != line.npos)
+                return false;
+    }
+    return true;
+}
+
 // What a section needs that is not there; empty: nothing.
 std::string missing(const Section &section) {
     static const std::vector<std::string> tools = {
         "nc", "strace", "tcpdump", "telnet", "ss", "lsof", "gdb", "xxd", "ps", "python3"};
     const std::set<std::string> used = words(section);
     if (used.count("apt-get")) return "a machine to install packages on: .ci/run does that";
+    for (const std::string &word : used)
+        if (!is_written(word)) return word + ", which is still to be written";
     if (used.count("dnf") || used.count("docker")) return "another system: try it there";
     static const std::regex slow("make (.* )?(test|bench|soak|fuzz|lint|check-lab)\\b.*");
     for (const std::string &command : section.commands())
@@ -218,7 +235,9 @@ int check(const std::vector<std::string> &names, const std::string &only, Manner
     std::filesystem::create_directories(scratch);
     if (!manner.isolated)
         std::printf("One section after the other: no network of their own for them.\n");
-    for (const Fact &fact : check_facts(documents)) {
+    // Of a handout, in which programs are still to be written, they do not hold.
+    const bool is_handout = std::filesystem::exists("tests/handout/exercises");
+    for (const Fact &fact : is_handout ? std::vector<Fact>() : check_facts(documents)) {
         std::printf("%s %s\n%s", fact.errors.empty() ? "passed: " : "FAILED: ", fact.name.c_str(),
                     fact.errors.c_str());
         ++(fact.errors.empty() ? count.passed : count.failed);
@@ -227,7 +246,7 @@ int check(const std::vector<std::string> &names, const std::string &only, Manner
     play_all(runs, manner, count);
     for (const std::string &name : count.left_out) std::printf("not run: %s", name.c_str());
     std::printf("%d passed, %d failed\n", count.passed, count.failed);
-    return count.failed == 0 && count.passed > 0 ? 0 : 1;
+    return count.failed == 0 && (count.passed > 0 || is_handout) ? 0 : 1;
 }
 
 } // namespace
@@ -242,7 +261,10 @@ int main(int argc, char *argv[]) {
         else return 2;
     }
     std::vector<std::string> names(argv + optind, argv + argc);
-    if (names.empty()) names = {"LAB.md", "README.md", "tests/README.md"};
+    if (names.empty()) {
+        names = {"LAB.md", "README.md", "tests/README.md"};
+        std::erase_if(names, [](const auto &name) { return !std::filesystem::exists(name); });
+    }
     try {
         manner.isolated = manner.isolated && can_isolate();
         return check(names, only, manner);

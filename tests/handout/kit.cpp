@@ -1,0 +1,251 @@
+#include "kit.h"
+
+#include "../grade/edits.h"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+namespace fs = std::filesystem;
+
+namespace handout {
+
+namespace {
+
+bool is_source(const fs::path &file) {
+    return file.extension() == ".cpp" || file.extension() == ".h";
+}
+
+std::string function_of(const std::string &name) {
+    const auto colons = name.rfind("::");
+    return colons == name.npos ? name : name.substr(colons + 2);
+}
+
+// Half of the lines in common: then one of the two is easily made of the other.
+bool gives_away(const std::vector<std::string> &one, const std::vector<std::string> &other) {
+    return std::max(likeness(one, other), likeness(other, one)) >= 0.5;
+}
+
+// The instructor's own: tests of what students do not get.
+bool is_for_instructors(const std::string &name) {
+    for (const char *beginning :
+         {"README", "test_grade", "test_edits", "test_handout", "test_hunt"})
+        if (name.rfind(beginning, 0) == 0) return true;
+    return false;
+}
+
+// Without the checks that are hidden from students: from "CHECK..." to the brace in the first column.
+std::string without_hidden_checks(const std::string &text) {
+    if (text.find("[hidden]") == text.npos) return text;
+    std::istringstream lines(text);
+    std::string all = "#pragma GCC diagnostic ignored \"-Wunused-function\"\n", block;
+    for (std::string line; std::getline(lines, line);) {
+        const bool begins = line.rfind("CHECK", 0) == 0;
+        if (!begins && block.empty()) {
+            all += line + '\n';
+            continue;
+        }
+        block += line + '\n';
+        if (line != "}") continue;
+        if (block.find("[hidden]") == block.npos) all += block;
+        block.clear();
+    }
+    return all + block;
+}
+
+// A text for readers without the paragraphs, and the points of lists, that are for instructors.
+std::string for_students(const std::string &text) {
+    std::istringstream lines(text);
+    std::string all, block;
+    const auto end_block = [&] {
+        const bool drop =
+            block.find("tests/README.md") != block.npos || block.find("grade-class") != block.npos;
+        if (!drop) all += block;
+        else if (!block.empty() && block.ends_with("\n\n")) all += "\n";
+        block.clear();
+    };
+    for (std::string line; std::getline(lines, line);) {
+        if (line.rfind("- ", 0) == 0) end_block();
+        block += line + '\n';
+        if (line.empty()) end_block();
+    }
+    end_block();
+    for (auto at = all.find("\n\n\n"); at != all.npos; at = all.find("\n\n\n", at))
+        all.erase(at, 1);
+    return all;
+}
+
+// The list of `make help` without what is for instructors.
+std::string makefile_for_students(const std::string &text) {
+    std::istringstream lines(text);
+    std::string all;
+    bool drop = false;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.rfind("## make ", 0) == 0) {
+            drop = false;
+            for (const char *target :
+                 {"grade-class", "gradescope", "check-grader", "handout", "check-handout"})
+                drop |= line.find(std::string("make ") + target) != line.npos;
+        } else if (line.rfind("##  ", 0) != 0) drop = false;
+        if (!drop) all += line + '\n';
+    }
+    return all;
+}
+
+// The part of LAB.md that tells what is to be written and handed in.
+std::string chapter_of(const Plan &plan, const std::map<std::string, std::vector<Task>> &tasks) {
+    std::string text =
+        "## What you write and hand in\n\n"
+        "Some programs of this kit are not complete: you write what is missing. Where something is "
+        "to be\n"
+        "written, the source has a comment with the task, and a call of `not_written`. Each "
+        "program "
+        "builds\n"
+        "and runs from the first minute, and says what is not written yet. Begin with "
+        "`make grade-NAME`,\n"
+        "which tells the points that are to be earned, write a function, and run it again.\n\n"
+        "| file | to be written | you hand it in |\n|---|---|---|\n";
+    for (const auto &[file, list] : tasks) {
+        text += "| `" + file + "` | ";
+        for (const Task &task : list)
+            text += (&task == &list.front() ? "`" : ", `") + task.name + "`";
+        text += std::string(" | ") + (plan.count(exercise_of(file)) ? "yes" : "no") + " |\n";
+    }
+    std::string names;
+    for (const auto &[name, level] : plan) names += (names.empty() ? "" : " ") + name;
+    return text +
+           "\nA file that you do not hand in needs a function that you write in another one: copy "
+           "it, and "
+           "the\nprogram works.\n\nHand in an archive of the directories: `zip -r lab.zip " +
+           names + " -i '*.cpp' '*.h'`.\nWhat you give up half written is worth what it does.\n\n";
+}
+
+std::string lab_for_students(const std::string &lab, const Plan &plan,
+                             const std::map<std::string, std::vector<Task>> &tasks) {
+    std::string text = for_students(lab);
+    const std::string contents_line = "- [How to use the lab]", heading = "## How to use the lab";
+    const auto in_contents = text.find(contents_line);
+    if (in_contents != text.npos)
+        text.insert(in_contents, "- [What you write and hand in](#what-you-write-and-hand-in)\n");
+    const auto place = text.find(heading);
+    if (place == text.npos) throw std::runtime_error("LAB.md has no \"" + heading + "\"");
+    return text.insert(place, chapter_of(plan, tasks));
+}
+
+} // namespace
+
+std::string contents(const fs::path &file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::ostringstream text;
+    text << stream.rdbuf();
+    if (!stream) throw std::runtime_error("cannot read " + file.string());
+    return text.str();
+}
+
+std::string exercise_of(const std::string &file) { return fs::path(file).parent_path(); }
+
+Plan read_plan(const std::vector<std::string> &words, int level, const std::vector<Task> &tasks) {
+    Plan plan;
+    for (const std::string &word : words) {
+        const std::string name = word.substr(0, word.find(':'));
+        const bool own = name.size() < word.size();
+        const int its = !own ? level : word.size() == name.size() + 2 ? word.back() - '0' : 0;
+        if (its < 1 || its > 3) throw std::runtime_error(word + ": a level is 1, 2 or 3");
+        if (std::none_of(tasks.begin(), tasks.end(),
+                         [&](const Task &task) { return exercise_of(task.file) == name; }))
+            throw std::runtime_error("there are no tasks for " + name);
+        plan[name] = its;
+    }
+    if (plan.empty()) throw std::runtime_error("nothing is to be written");
+    return plan;
+}
+
+std::map<std::string, std::vector<Task>> tasks_for(const Plan &plan, const std::vector<Task> &tasks,
+                                                   const fs::path &kit) {
+    std::set<std::string> files;
+    for (const Task &task : tasks) files.insert(task.file);
+    std::map<std::string, std::vector<Task>> all;
+    std::vector<std::pair<Task, std::vector<std::string>>> written; // with their bodies
+    for (const auto &[exercise, level] : plan)
+        for (const std::string &file : files) {
+            if (exercise_of(file) != exercise) continue;
+            std::vector<Task> list = tasks_of(tasks, file, level);
+            if (list.empty()) continue;
+            all[file] = list;
+            if (list.front().name == "main") list = tasks_of(tasks, file, 2);
+            const std::string program = contents(kit / file);
+            for (const Task &task : list)
+                if (task.name != "main") written.emplace_back(task, body_of(program, task.name));
+        }
+    for (const Task &task : tasks) {
+        if (task.name == "main") continue;
+        auto &list = all[task.file];
+        if (std::any_of(list.begin(), list.end(), [&](const Task &one) {
+                return one.name == task.name || one.name == "main";
+            }))
+            continue;
+        const auto body = body_of(contents(kit / task.file), task.name);
+        for (const auto &[other, its_body] : written)
+            if (function_of(other.name) == function_of(task.name) && gives_away(body, its_body)) {
+                std::string text = task.text;
+                if (text.rfind("As in ", 0) != 0)
+                    text +=
+                        " It is as in " + other.file + ", or nearly so: write one, and copy it.";
+                list.push_back({task.file, 1, task.name, text});
+                break;
+            }
+    }
+    std::erase_if(all, [](const auto &one) { return one.second.empty(); });
+    return all;
+}
+
+std::map<std::string, std::string>
+files_for(const fs::path &kit, const Plan &plan,
+          const std::map<std::string, std::vector<Task>> &tasks) {
+    std::map<std::string, std::string> files;
+    const auto take = [&](const fs::path &place) {
+        std::string text = contents(kit / place);
+        const std::string name = place;
+        if (const auto found = tasks.find(name); found != tasks.end())
+            text = skeleton(text, found->second);
+        if (name == "LAB.md") text = lab_for_students(text, plan, tasks);
+        if (name == "README.md") text = for_students(text);
+        if (name == "Makefile") text = makefile_for_students(text);
+        if (name.rfind("tests/grade/check", 0) == 0) text = without_hidden_checks(text);
+        files[name] = text;
+    };
+    for (const char *name :
+         {"Makefile", "LAB.md", "README.md", ".clang-format", ".clang-tidy", ".gitignore"})
+        if (fs::exists(kit / name)) take(name);
+    for (const auto &entry : fs::directory_iterator(kit)) {
+        const std::string name = entry.path().filename();
+        if (entry.is_regular_file() && is_source(entry.path())) take(name);
+        if (!entry.is_directory() || name[0] == '.' || name == "build" || name == "tests") continue;
+        for (const auto &file : fs::directory_iterator(entry.path()))
+            if (is_source(file.path())) take(fs::path(name) / file.path().filename());
+    }
+    for (const auto &entry : fs::directory_iterator(kit / "tests"))
+        if (entry.is_regular_file() && !is_for_instructors(entry.path().filename()))
+            take(fs::path("tests") / entry.path().filename());
+    for (const char *part : {"support", "bench", "lab", "grade", "fuzz", "corpus"})
+        for (const auto &entry : fs::recursive_directory_iterator(kit / "tests" / part)) {
+            const fs::path place = fs::relative(entry.path(), kit);
+            const bool is_own =
+                entry.is_regular_file() && place.string().find("/gradescope/") == std::string::npos;
+            if (is_own) take(place);
+        }
+    // Hunts for mistakes, in programs that students have complete.
+    for (const auto &entry : fs::directory_iterator(kit / "tests/hunt"))
+        take(fs::relative(entry.path(), kit));
+    for (const auto &entry : fs::directory_iterator(kit / "tests/wrong"))
+        if (entry.path().extension() == ".edit") {
+            const std::string text = contents(entry.path());
+            if (!tasks.count(grade::read_changed_program(text).file))
+                take(fs::relative(entry.path(), kit));
+        }
+    return files;
+}
+
+} // namespace handout

@@ -1,0 +1,35 @@
+# What students get: make handout writes it to build/handout/. No part of it is this file.
+.PHONY: handout handout-zip check-handout
+
+# Those of the path through LAB.md that is for everybody.
+WRITE ?= zens zenc zus zuc mzts tas tae framing
+LEVEL ?= 1
+HANDOUT_TO := $(BUILD)/handout
+SKELETON := $(patsubst %,$(BUILD)/tests/handout/%.o,kit skeleton)
+MAKE_HANDOUT := $(BUILD)/tests/handout/handout
+
+$(MAKE_HANDOUT): $(SKELETON) $(BUILD)/tests/handout/handout.o $(GRADE_SUPPORT) \
+                 $(patsubst %,$(BUILD)/tests/grade/%.o,download edits plan results tables)
+	$(CXX) $(FLAGS) -o $@ $^
+
+# The skeletons are graded as well: what they earn is what was given, and counts for nobody.
+handout: $(MAKE_HANDOUT) $(GRADER)
+ifdef CHECK
+	@$(MAKE_HANDOUT) -c '$(CHECK)' -o '$(or $(HANDOUT),$(HANDOUT_TO))'
+else
+	@rm -rf $(HANDOUT_TO)
+	@$(MAKE_HANDOUT) -o $(HANDOUT_TO) -l '$(LEVEL)' $(WRITE)
+	@echo "Grading the skeletons: what they earn already is given."
+	@$(BUILD)/tests/grade/run/grade -k $(HANDOUT_TO) -f $(HANDOUT_TO) -E $(HANDOUT_TO)/tests/handout/given \
+	    $(GRADEFLAGS) $$(cut -d / -f 1 $(HANDOUT_TO)/tests/handout/written | sort -u)
+	@echo "This is what students get: $(HANDOUT_TO) (make handout-zip packs it)"
+endif
+
+handout-zip: handout
+	@rm -f $(BUILD)/handout.zip && cd $(HANDOUT_TO) && zip -qr ../handout.zip .
+	@echo "To be uploaded: $(BUILD)/handout.zip"
+
+# Every program at every level: built by two compilers, and graded. As tests, those that take no time.
+$(BUILD)/tests/run: $(SKELETON)
+check-handout: $(BUILD)/tests/run $(GRADER)
+	HANDOUT_WHOLE=1 $< '[handout-whole]'

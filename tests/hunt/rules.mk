@@ -1,0 +1,23 @@
+# Find the mistake: make hunt, make hunt-tas, HUNT=7, SEED=ada.
+HUNTED := $(sort $(notdir $(basename $(wildcard $(FILES:%=%.cpp)))) framing)
+.PHONY: hunt hunts hunt-hint hunt-check $(HUNTED:%=hunt-%)
+HUNTER := $(BUILD)/tests/hunt/hunt
+HUNT_IN := $(BUILD)/hunt
+
+$(HUNTER): $(patsubst %,$(BUILD)/tests/%.o,hunt/hunt hunt/hunts grade/edits) $(GRADE_SUPPORT)
+	$(CXX) $(FLAGS) -o $@ $^
+
+hunt $(HUNTED:%=hunt-%): $(HUNTER)
+	@$< -o $(HUNT_IN) $(if $(HUNT),-n '$(HUNT)') $(if $(SEED),-s '$(SEED)') $(patsubst hunt-%,%,$(filter hunt-%,$@))
+
+hunts: $(HUNTER)
+	@$< -l
+
+hunt-hint: $(HUNTER) $(GRADER)
+	@$< -o $(HUNT_IN) -i $(BUILD)/tests/grade/run/grade
+
+hunt-check: $(HUNTER) $(GRADER)
+	@$< -o $(HUNT_IN) -c $(BUILD)/tests/grade/run/grade
+
+$(BUILD)/tests/run: $(BUILD)/tests/hunt/hunts.o
+test: | $(HUNTER)

@@ -1,0 +1,332 @@
+// The handout: what is taken out of the programs, and that nothing shows it. Those tests that build and
+// grade every program at every level are for make check-handout.
+#include "grade/edits.h"
+#include "grade/results.h"
+#include "handout/kit.h"
+#include "support/graded.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include <sys/wait.h>
+
+using namespace test;
+using namespace handout;
+
+namespace {
+
+const std::string program = "constexpr zen::Program program = {\"x\", \"y\",\n"
+                            "                                  \"q\", \"z\"};\n"
+                            "constexpr int most = 3; // of something\n"
+                            "\n"
+                            "// Adds.\n"
+                            "int add(int a, const std::map<int, int> &b) {\n"
+                            "    return a + b.at(most);\n"
+                            "}\n"
+                            "\n"
+                            "class Pool {\n"
+                            "  public:\n"
+                            "    Pool(int n) : n_(n) {}\n"
+                            "    void put(int client) try {\n"
+                            "        n_ += client;\n"
+                            "    } catch (...) {\n"
+                            "    }\n"
+                            "\n"
+                            "  private:\n"
+                            "    int n_;\n"
+                            "};\n"
+                            "\n"
+                            "int main() { return add(1, {}); }\n";
+
+const std::string table = "# a remark\nx/x.cpp\n1 add\n    Add them.\n1 Pool::Pool\n    Keep it.\n"
+                          "1 Pool::put\n    Put it.\n1 Pool::private\n    The data.\n3 main\n"
+                          "    All.\n";
+
+std::vector<Task> all_tasks() { return read_tasks(contents("tests/handout/tasks.txt")); }
+
+std::set<std::string> files_of(const std::vector<Task> &tasks) {
+    std::set<std::string> files;
+    for (const Task &task : tasks) files.insert(task.file);
+    return files;
+}
+
+std::set<std::string> exercises() {
+    std::set<std::string> names;
+    for (const std::string &file : files_of(all_tasks())) names.insert(exercise_of(file));
+    return names;
+}
+
+using Handout = std::map<std::string, std::string>;
+
+Handout handout_of(const Plan &plan) {
+    return files_for(".", plan, tasks_for(plan, all_tasks(), "."));
+}
+
+std::string joined(const std::vector<std::string> &lines, std::size_t begin, std::size_t count) {
+    std::string text;
+    for (std::size_t i = begin; i < begin + count; ++i) text += lines[i] + '\n';
+    return text;
+}
+
+// The lines of code of a text.
+std::vector<std::string> code_of_all(const std::string &text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);)
+        if (const auto code = grade::code_of(line); code.size() > 1) lines.emplace_back(code);
+    return lines;
+}
+
+// The places where a handout shows five lines, one after the other, of what is to be written.
+std::set<std::string> leaks(const Plan &plan, const Handout &handout) {
+    constexpr std::size_t many = 5;
+    const std::vector<Task> tasks = all_tasks();
+    std::map<std::string, std::string> secret; // by five lines, the function
+    for (const auto &[exercise, level] : plan)
+        for (const std::string &file : files_of(tasks))
+            for (const Task &task : tasks_of(tasks, file, std::min(level, 2))) {
+                if (exercise_of(file) != exercise) continue;
+                std::vector<std::string> body = body_of(contents(file), task.name);
+                std::erase_if(body, [](const std::string &line) { return line.size() < 2; });
+                for (std::size_t i = 0; i + many <= body.size(); ++i)
+                    secret[joined(body, i, many)] = file + ": " + task.name;
+            }
+    std::set<std::string> found;
+    for (const auto &[place, text] : handout) {
+        const std::vector<std::string> code = code_of_all(text);
+        for (std::size_t i = 0; i + many <= code.size(); ++i)
+            if (const auto one = secret.find(joined(code, i, many)); one != secret.end())
+                found.insert(one->second + " stands in " + place);
+    }
+    return found;
+}
+
+void write_all(const Directory &directory, const Handout &files) {
+    for (const auto &[place, text] : files) directory.write(place, text);
+}
+
+// What a command prints if it fails.
+std::string failure(std::vector<std::string> command) {
+    Process process(std::move(command));
+    const auto status = process.wait_exit(std::chrono::minutes(10));
+    const bool good = status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
+    return good ? "" : process.description() + process.standard_error();
+}
+
+} // namespace
+
+// ---- Skeletons
+
+TEST_CASE("handout: a task stands in the place of a body", "[handout]") {
+    const std::vector<Task> tasks = tasks_of(read_tasks(table), "x/x.cpp", 2);
+    REQUIRE(tasks.size() == 4);
+    const std::string text = skeleton(program, tasks);
+    INFO(text);
+    CHECK(
+        text.find("    // To be written: Add them.\n    not_written(\"add\", a, b, most);\n}\n") !=
+        text.npos);
+    CHECK(text.find("    Pool(int n) {\n        // To be written: Keep it.\n"
+                    "        not_written(\"Pool::Pool\", n);\n    }\n") != text.npos);
+    CHECK(text.find("    void put(int client) {\n") != text.npos);
+    CHECK(text.find("  private:\n    // To be written: The data.\n};\n") != text.npos);
+    CHECK(text.find("// Adds.\nint add(int a, const std::map<int, int> &b) {\n") != text.npos);
+    CHECK(not_written(text) == std::vector<std::string>{"add", "Pool::Pool", "Pool::put"});
+    CHECK(restored(text, program, tasks) == program);
+}
+
+TEST_CASE("handout: of level 3, only an empty main is left", "[handout]") {
+    const std::vector<Task> tasks = tasks_of(read_tasks(table), "x/x.cpp", 3);
+    REQUIRE(tasks.size() == 1);
+    const std::string text = skeleton(program, tasks);
+    CHECK(text.find("Pool") == text.npos);
+    CHECK(text.ends_with("int main(int argc, char *argv[]) {\n    // To be written: All.\n"
+                         "    not_written(\"main\", argc, argv);\n}\n"));
+    CHECK(restored(text, program, tasks) == program);
+}
+
+TEST_CASE("handout: a task without its function is an error", "[handout]") {
+    CHECK_THROWS(skeleton(program, {{"x/x.cpp", 1, "nothing", "Do it."}}));
+    CHECK_THROWS(skeleton(program, {{"x/x.cpp", 1, "Pool::nothing", "Do it."}}));
+    CHECK_THROWS(read_tasks("1 add\n    Add them.\n"));
+    CHECK_THROWS(read_tasks("x/x.cpp\n1 add\n"));
+    CHECK_THROWS(read_plan({"zens:4"}, 1, all_tasks()));
+    CHECK_THROWS(read_plan({"nothing"}, 1, all_tasks()));
+    CHECK(read_plan({"zens", "tae:2"}, 1, all_tasks()) == Plan{{"zens", 1}, {"tae", 2}});
+}
+
+TEST_CASE("handout: each program comes back, byte for byte, from each level", "[handout]") {
+    const std::vector<Task> tasks = all_tasks();
+    for (const std::string &file : files_of(tasks))
+        for (const int level : {1, 2, 3}) {
+            const std::vector<Task> its = tasks_of(tasks, file, level);
+            if (its.empty()) continue;
+            INFO(file << ", level " << level);
+            const std::string whole = contents(file), text = skeleton(whole, its);
+            std::set<std::string> names;
+            for (const Task &task : its)
+                if (!task.name.ends_with("::private")) names.insert(task.name);
+            const std::vector<std::string> said = not_written(text);
+            CHECK(std::set<std::string>(said.begin(), said.end()) == names);
+            CHECK(restored(text, whole, its) == whole);
+        }
+}
+
+TEST_CASE("handout: each program of the kit has tasks for each level", "[handout]") {
+    const std::vector<Task> tasks = all_tasks();
+    for (const test::Program &one : programs) {
+        const std::string name(one.path.substr(0, one.path.find('/')));
+        for (const int level : {1, 2, 3}) {
+            INFO(name << ", level " << level);
+            const auto written = tasks_for({{name, level}}, tasks, ".");
+            CHECK(std::any_of(written.begin(), written.end(),
+                              [&](const auto &file) { return exercise_of(file.first) == name; }));
+        }
+    }
+}
+
+// ---- What is in a handout
+
+TEST_CASE("handout: nothing shows what is to be written", "[handout]") {
+    Plan all;
+    for (const std::string &name : exercises()) {
+        for (const int level : {1, 2}) {
+            const Plan plan = {{name, level}};
+            CHECK(leaks(plan, handout_of(plan)) == std::set<std::string>());
+        }
+        all[name] = 3;
+    }
+    CHECK(leaks(all, handout_of(all)) == std::set<std::string>());
+    CHECK(!leaks({{"zens", 1}}, handout_of({{"zus", 1}})).empty()); // so it would be found
+}
+
+TEST_CASE("handout: it has the tests and no page or list for instructors", "[handout]") {
+    const Handout files = handout_of({{"zens", 1}});
+    for (const char *there : {"Makefile", "LAB.md", "zen.h", "zens/zens.cpp", "tests/rules.mk",
+                              "tests/grade/grade.cpp", "tests/lab/check_lab.cpp"})
+        CHECK(files.count(there) == 1);
+    for (const auto &[place, text] : files) {
+        INFO(place);
+        for (const char *never :
+             {"answers.md", "tasks.txt", "tests/right", "gradescope", "test_grade"})
+            CHECK(place.find(never) == place.npos);
+        if (place.ends_with(".md")) CHECK(text.find("tests/README.md") == text.npos);
+    }
+    CHECK(files.count("tests/README.md") == 0);
+    CHECK(files.at("LAB.md").find("\n## What you write and hand in\n") != std::string::npos);
+    CHECK(files.at("zens/zens.cpp").find("not_written(\"converse\", client, peer);") !=
+          std::string::npos);
+    for (const auto &[place, text] : files)
+        if (place.rfind("tests/wrong/", 0) == 0) {
+            const grade::ChangedProgram wrong = grade::read_changed_program(text);
+            CHECK(files.at(wrong.file) == contents(wrong.file));
+        }
+}
+
+// ---- The grader knows handouts
+
+TEST_CASE("handout: the grader does not count what is given", "[handout]") {
+    grade::Grading grading;
+    const auto add = [&](const std::string &name, grade::Status status, int points, int given) {
+        grade::Result result;
+        result.check.name = "zens: " + name;
+        result.check.exercise = "zens";
+        result.check.points = points;
+        result.check.given = given;
+        result.status = status;
+        if (status == grade::Status::not_written) result.report = "converse";
+        grading.results.push_back(result);
+    };
+    add("tells", grade::Status::passed, 0, 4);
+    add("answers", grade::Status::not_written, 3, 0);
+    add("closes", grade::Status::not_written, 2, 0);
+    grading.complete = true;
+    const std::string text = grade::text_report(grading, false, false);
+    INFO(text);
+    CHECK(text.find("   0 of    5 to be earned   2 checks not written yet   4 points were given") !=
+          text.npos);
+    CHECK(text.find("  not written yet: converse (2 checks of 5 points)") != text.npos);
+    CHECK(text.find("lost") == text.npos);
+    grading.results[0].status = grade::Status::failed;
+    CHECK(grade::text_report(grading, false, false).find("was given, and is lost: zens: tells") !=
+          std::string::npos);
+}
+
+TEST_CASE("handout: a skeleton has no points, and is not written yet", "[grade][handout]") {
+    const Directory kit, submission;
+    write_all(kit, handout_of({{"zenc", 1}}));
+    submission.write("zenc/zenc.cpp", contents(kit.path / "zenc/zenc.cpp"));
+    Grader first(submission, {"-E", kit.path / "tests/handout/given", "zenc"});
+    fs::create_directories(kit.path / "tests/handout");
+    REQUIRE(first.wait_exit(std::chrono::minutes(5)));
+    CHECK(first.standard_output().find("lost") == std::string::npos);
+    REQUIRE(!read(kit.path / "tests/handout/given").empty());
+    // A class, in which one has written all.
+    const Directory all;
+    all.write("ada/zenc/zenc.cpp", contents(submission.path / "zenc/zenc.cpp"));
+    all.write("grace/zenc/zenc.cpp", contents("zenc/zenc.cpp"));
+    const fs::path results = submission.path / "grades";
+    Grader second(submission, {"-d", kit.path, "-c", all.path, "-o", results, "zenc"});
+    REQUIRE(second.wait_exit(std::chrono::minutes(5)));
+    const std::string table = read(results / "grades.csv"),
+                      report = read(results / "students/ada/report.txt");
+    INFO(table << report);
+    const auto begin = table.find("Points Possible,") + 16;
+    const std::string possible = table.substr(begin, table.find(',', begin) - begin);
+    CHECK(table.find("ada,0,0,nothing written yet\n") != table.npos);
+    CHECK(table.find("grace," + possible + "," + possible + ",\n") != table.npos);
+    CHECK(report.find("zenc          0 of   " + possible + " to be earned") != report.npos);
+    CHECK(report.find("not written yet: ask_questions (") != report.npos);
+    CHECK(report.find("lost") == report.npos);
+}
+
+// ---- Every program at every level: make check-handout
+
+TEST_CASE("handout: each skeleton builds without a warning", "[handout-whole]") {
+    if (!std::getenv("HANDOUT_WHOLE")) {
+        SUCCEED("make check-handout does it");
+        return;
+    }
+    // What all include is read once for each compiler.
+    const std::string headers = "#include \"zen.h\"\n#include \"socketserver.h\"\n"
+                                "#include <condition_variable>\n#include <deque>\n#include <set>\n"
+                                "#include <unordered_map>\n#include <vector>\n";
+    const std::string flags = " -std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror "
+                              "-pthread ";
+    for (const int level : {1, 2, 3}) {
+        Plan plan;
+        for (const std::string &name : exercises()) plan[name] = level;
+        const Directory kit;
+        write_all(kit, handout_of(plan));
+        kit.write("all.h", headers);
+        for (const std::string compiler : {"g++", "clang++"}) {
+            const std::string read_once = compiler == "g++"
+                                              ? "all.h.gch && use='-include all.h'"
+                                              : "all.pch && use='-include-pch all.pch'";
+            CHECK(failure({"/bin/sh", "-c",
+                           "cd " + kit.path.string() + " && " + compiler + flags +
+                               "-x c++-header all.h -o " + read_once +
+                               " && ls [a-z]*/*.cpp | grep -v ^tests/ | xargs -n 1 -P 2 " +
+                               compiler + flags + "$use -fsyntax-only"}) == "");
+        }
+    }
+}
+
+TEST_CASE("handout: no skeleton earns what it has not done", "[handout-whole]") {
+    if (!std::getenv("HANDOUT_WHOLE")) {
+        SUCCEED("make check-handout does it");
+        return;
+    }
+    for (const int level : {1, 2, 3}) {
+        Plan plan;
+        for (const std::string &name : exercises()) plan[name] = level;
+        const Directory kit;
+        write_all(kit, handout_of(plan));
+        Grader grader(kit, {"-k", kit.path, "-E", kit.path / "given"});
+        REQUIRE(grader.wait_exit(std::chrono::minutes(10)));
+        INFO("level " << level << "\n" << grader.standard_output());
+        CHECK(grader.standard_output().find("total") != std::string::npos);
+        CHECK(grader.standard_output().find("lost") == std::string::npos);
+        if (level == 3) CHECK(read(kit.path / "given") == "");
+    }
+}
