@@ -14,7 +14,9 @@
 
 namespace grade {
 
-inline constexpr std::chrono::seconds build_limit{120}, check_limit{60}, exercise_limit{240};
+inline constexpr std::chrono::seconds build_limit{300}, check_limit{60}, exercise_limit{240};
+
+inline constexpr std::chrono::seconds compile_limit{120}; ///< processor time of each compiler
 
 struct Job {
     using Clock = std::chrono::steady_clock;
