@@ -1,6 +1,8 @@
 // What zenc and zuc must do, and what all clients must, against servers that the checks play.
 #include "checks_clients.h"
 
+#include <chrono>
+
 using namespace grade;
 using test::Connection, test::Datagrams, test::Listener;
 
@@ -131,6 +133,24 @@ CHECK_OF_EACH(zenc, "refuses an answer without end", "[pts:1][needs:asks the thr
     expect_failure(client);
 }
 
+CHECK_OF_EACH(zenc, "takes an answer of 1024 bytes and no longer one",
+              "[pts:1][needs:takes an answer in pieces][needs:refuses an answer without end]") {
+    trying("A server answers with 1024 bytes, its full stop included; another one with 1025.",
+           "An answer may have 1024 bytes. Look at the limit when an answer is complete as well.");
+    by_hand("(sleep 3; printf '%1023s.' x; sleep 3) | nc -l 127.0.0.1 65432", run(program));
+    {
+        auto [listener, client, server] = Met(program, {"-t", "60"});
+        server.receive(question(0).size());
+        server.send(std::string(1023, 'x') + ".");
+        if (server.receive(question(1).size()) != question(1))
+            fail("after an answer of 1024 bytes, the next question was not asked", question(1));
+    }
+    auto [listener, client, server] = Met(program, {"-t", "60"});
+    server.receive(question(0).size());
+    server.send(std::string(1024, 'x') + ".");
+    expect_failure(client);
+}
+
 // ---- zuc
 
 namespace {
@@ -174,6 +194,27 @@ CHECK_OF_EACH(zuc, "asks again", "[pts:2][needs:asks the three questions][faults
     answer_datagrams(server, [&](std::size_t number, const Endpoint &) {
         if (number == 0) server.send_to(again.sender, answer(0));
     });
+}
+
+CHECK_OF_EACH(zuc, "asks again each second", "[pts:1][needs:asks again]") {
+    trying(
+        "With -t 60, a server answers none of the first four datagrams; their times are compared.",
+        "Ask again each second, without a pause that grows: who has lost two datagrams waits two "
+        "seconds, and no longer.");
+    by_hand("(none: no server)", "strace -r -e trace=sendto " + run(program, " -t 5"));
+    Datagrams server;
+    Student client(program, at(server.local(), {"-t", "60"}));
+    next_question(server, 0);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 3; ++i)
+        if (!server.receive(Milliseconds(8000)).arrived)
+            fail("it did not ask again", "4 datagrams");
+    const auto time =
+        std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begin);
+    // Three seconds, and as much for a loaded machine; with a pause that doubles, it is seven.
+    if (time > Milliseconds(6000))
+        fail("it waited too long before it asked again", "three times in three seconds",
+             std::to_string(time.count()) + " ms");
 }
 
 CHECK_OF_EACH(zuc, "accepts only the server it asked",

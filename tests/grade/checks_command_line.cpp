@@ -73,6 +73,19 @@ CHECK_OF_EACH(all_programs, "refuses a PORT that is none",
     for (const std::string &port : ports) expect_refusal(program, at_port(port));
 }
 
+CHECK_OF_EACH(all_programs, "takes options before HOST only",
+              "[pts:1][needs:reports a bad command line][faults][row 33]") {
+    const std::string option = test::is_server(program) ? "-q" : "-t";
+    trying("The program is started with the option " + option + " after HOST and PORT.",
+           "What follows HOST is PORT, and nothing follows that. The getopt of glibc looks for "
+           "options behind them as well: a '+' at the beginning of its string of letters ends "
+           "that.");
+    Arguments arguments = {here.front(), "1234", option};
+    if (option == "-t") arguments.push_back("1");
+    expect_refusal(program, arguments);
+    expect_refusal(program, {here.front(), option});
+}
+
 CHECK_OF_EACH(programs_with_values, "refuses values that are none",
               "[pts:1][needs:reports a bad command line][faults][row 33]") {
     trying("The program is started with options whose value is empty, below 0, out of range, not a "

@@ -108,7 +108,7 @@ CHECK_OF_EACH(datagram_programs, "ignores a datagram that is too long",
         "over 1024, which is ignored, from a shorter one.");
     by_hand("",
             "printf '%-2024s' 'Simple is better than?' | nc -u -w 2 127.0.0.1 65432     # nothing");
-    Server server(program);
+    Server server(program, few_workers(program));
     Ask client(server);
     for (const std::string &long_one :
          {question(0) + std::string(2000, ' '), std::string(65'507, '?')}) {

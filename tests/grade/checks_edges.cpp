@@ -55,7 +55,7 @@ CHECK_OF_EACH(stream_programs, "takes a question of 1024 bytes and no longer one
               "[pts:1][needs:skips white space before a question]"
               "[needs:refuses a question without end][faults][row 52]") {
     trying("A client sends questions of 1023 bytes and of 1024 bytes, the white space before each "
-           "included, two at once, and is answered. Then one sends 1025 bytes, another one sends "
+           "included, two at once, and is answered. Then one sends 1025 bytes, two others send "
            "1024 bytes without a question mark, after a question.",
            "A question may have 1024 bytes, with its question mark and the white space before it. "
            "Begin to count anew at each question; and when 1024 bytes have come without one, "
@@ -81,6 +81,10 @@ CHECK_OF_EACH(stream_programs, "takes a question of 1024 bytes and no longer one
     require(!endless.ends(Milliseconds(50)), "the connection was closed after 1023 bytes already");
     endless.send("x");
     endless.expect_end("1024 bytes have come without a '?', and the connection is still open");
+    Talk at_once(server);
+    at_once.send(question(0) + std::string(1024, 'x'));
+    at_once.expect("U", "the question before the one that is too long was not answered");
+    at_once.expect_nothing_but_end();
 }
 
 CHECK_OF_EACH(stream_programs, "answers no question after an unrecognized one",

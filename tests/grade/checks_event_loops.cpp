@@ -223,7 +223,7 @@ CHECK_OF_EACH(tas, "refuses a descriptor that select cannot watch",
     trying(
         "1100 clients connect and ask; the first 1000 must be answered, the last one refused.",
         "FD_SET writes outside its set for a descriptor of FD_SETSIZE (1024) or more: close such "
-        "a connection at once.");
+        "a connection at once, and say so, also with -q.");
     by_hand("",
             "(for i in $(seq 1100); do timeout 20 nc -d 127.0.0.1 65432 & done; wait)     # with "
             "ulimit -n 4096 in both terminals");
@@ -236,6 +236,10 @@ CHECK_OF_EACH(tas, "refuses a descriptor that select cannot watch",
         clients.back().gets(letter(0), patience); // or it is closed
     }
     clients.back().expect_end("the connection of client 1100 was not closed");
+    const std::string line = "Connection with " + clients.back().connection().local().name() +
+                             " closed: cannot select: its descriptor is beyond FD_SETSIZE";
+    if (!server.wait_for(line))
+        fail("the server did not say why it has closed the connection", line, "no such line");
     clients.front().send(question(0));
     clients.front().expect(letter(0), "the first client was not served on");
 }

@@ -172,15 +172,15 @@ CHECK_OF_EACH(abs_server, "takes a frame of 1 MiB and no longer one",
 }
 
 CHECK_OF_EACH(ads_server, "takes a frame of 64 KiB", "[pts:1][needs:echoes a frame]") {
-    trying("A client sends a frame of 65,536 bytes, the newline included.",
-           "A frame may have 64 KiB: 64 times 1024 bytes.");
+    trying("A client sends a frame of 65,536 bytes, the newline included, and another one.",
+           "A frame may have 64 KiB: 64 times 1024 bytes. Count anew with each frame.");
     by_hand("", "(printf '%65535s' x; echo) | nc -N 127.0.0.1 8889 | wc -c     # 65536");
     Server server(program);
     Talk client(server);
     const std::string frame = std::string(65'535, 'x') + "\n";
-    const std::string received = client.connection().exchange(frame);
-    require(std::count(received.begin(), received.end(), 'x') == 65'535,
-            "the frame did not come back");
+    const std::string received = client.connection().exchange(frame + frame);
+    require(std::count(received.begin(), received.end(), 'x') == 2 * 65'535,
+            "the frames did not come back");
 }
 
 CHECK_OF_EACH(framing_servers, "echoes any bytes", "[pts:1][needs:echoes a frame as it was]") {
@@ -201,6 +201,9 @@ CHECK_OF_EACH(framing_servers, "echoes any bytes", "[pts:1][needs:echoes a frame
     const std::string sent = frame(program, bytes + "  \r");
     client.send(sent);
     client.expect_bytes(sent, "the frame did not come back as it was");
+    const std::string more = test::framed(program, "\r first and last \r");
+    client.send(more);
+    client.expect_bytes(sent + more, "a CR at the end of a message did not come back");
 }
 
 CHECK_OF_EACH(servers_with_limit, "refuses a frame over the limit",
@@ -290,17 +293,21 @@ CHECK_OF_EACH(framing_servers, "closes when the client has closed",
             "what was there of a frame that was not complete came back");
 }
 
-CHECK_OF_EACH(afs_server, "ends at a block of spaces", "[pts:1][needs:echoes a frame]") {
+CHECK_OF_EACH(afs_server, "ends at a block of spaces", "[pts:1][needs:echoes a frame as it was]") {
     trying("A client sends a block, and one of spaces alone; it does not close.",
-           "A block of only spaces ends the conversation: close the connection.");
+           "A block of only spaces is no message: do not send it back, and close the connection.");
     by_hand("",
             "(printf '%-1024s' Hello; printf '%-1024s' ''; sleep 5) | nc -N 127.0.0.1 8890     # "
             "ends at once");
     Server server(program);
     Talk client(server);
-    echo(server, client, "Hello");
+    const std::string hello = test::framed(program, "Hello");
+    client.send(hello);
+    client.expect_bytes(hello);
     client.send(std::string(1024, ' '));
-    client.expect_end();
+    const std::string more = client.connection().receive_all();
+    require(client.connection().ended(), "the server has not closed the connection");
+    if (!more.empty()) fail("the block of spaces was answered", "nothing", test::shown(more));
 }
 
 CHECK_OF_EACH(framing_servers, "sleeps when it has nothing to do",

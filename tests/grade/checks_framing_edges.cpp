@@ -11,6 +11,7 @@ namespace {
 
 constexpr auto abs_server = only<"abs">(), ads_server = only<"ads">(), afs_server = only<"afs">();
 constexpr auto abc = only<"abc">(), afc = only<"afc">();
+constexpr auto others_than_afc = only<"abc", "adc">();
 constexpr auto servers_with_limit = only<"abs", "ads">();
 
 // A client's line for that response, which a server has sent as it is: that it printed.
@@ -203,6 +204,22 @@ CHECK_OF_EACH(abc, "reads the length in network byte order", "[pts:1][needs:prin
         const std::string message(size, 'x');
         expect_response(program, length + message, message);
     }
+}
+
+CHECK_OF_EACH(others_than_afc, "prints all bytes of a message",
+              "[pts:1][needs:prints the response]") {
+    trying("A server sends a response with spaces around its message and a NUL in it.",
+           "The message is what stands in the frame: do not trim it, and mind that a string of C "
+           "ends at a NUL. The NUL is printed escaped.");
+    by_hand("(none: a server that sends back '  a\\0b  ')", run(program));
+    auto [listener, client, server] = Met(program);
+    take_request(program, server);
+    server.send(test::framed(program, "  a\0b  "s));
+    client.exit_status();
+    const std::string found = lines(client, "Received response:");
+    if (found != "Received response:   a\\x00b  \n")
+        fail("bytes were left out, or printed in another way",
+             "\"Received response:   a\\x00b  \\n\"", test::shown(found));
 }
 
 CHECK_OF_EACH(afc, "takes away the padding alone", "[pts:1][needs:prints the response]") {

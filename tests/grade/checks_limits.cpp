@@ -2,7 +2,11 @@
 #include "checks_stream.h"
 #include "watching.h"
 
+#include <algorithm>
+#include <fstream>
+
 #include <netinet/in.h>
+#include <poll.h>
 #include <unistd.h>
 
 using namespace grade;
@@ -30,6 +34,38 @@ class Visitor : public test::Socket {
 std::size_t descriptors(const Server &server) {
     const LookAs as_it = server.eyes();
     return test::descriptor_count(server.pid());
+}
+
+// Whether the kernel has completed the connection.
+bool is_connected(const Visitor &visitor) {
+    pollfd room = {visitor.get(), POLLOUT, 0};
+    return poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
+}
+
+void let_many_wait(const Program &program) {
+    trying("200 clients connect while the server is stopped, so that it accepts nobody.",
+           "The second argument of listen is how many connections may wait until they are "
+           "accepted: with a small number, clients that come at the same moment are kept out.");
+    chapter("The programs from outside");
+    by_hand("", "pkill -STOP -x " + program.file() +
+                    "; (for i in {1..200}; do exec {fd}<>/dev/tcp/127.0.0.1/" +
+                    std::string(program.port) + "; done; echo all)     # then pkill -CONT");
+    std::ifstream most("/proc/sys/net/core/somaxconn");
+    if (int count = 0; !(most >> count) || count < 200)
+        undetermined(
+            "this system lets fewer than 200 connections wait, whatever a server asks for");
+    Server server(program, {"-q"});
+    std::vector<Visitor> visitors;
+    const Stopped while_they_come(server);
+    for (int i = 0; i < 200; ++i) visitors.emplace_back(server);
+    // An attempt that finds no room is repeated after a second, and finds none again.
+    const auto waiting = [&] {
+        return std::count_if(visitors.begin(), visitors.end(), is_connected);
+    };
+    if (!test::eventually([&] { return waiting() == 200; }, Milliseconds(3000)))
+        fail("not all of 200 clients could connect while the server was busy", "200 clients",
+             std::to_string(waiting()) + " clients");
+    while_they_come.go_on();
 }
 
 void let_threads_go(const Program &program) {
@@ -107,6 +143,17 @@ void do_without_a_thread(const Program &program) {
 }
 
 } // namespace
+
+// ---- The backlog
+
+CHECK_OF_EACH(stream_programs, "lets many clients wait in the backlog",
+              "[pts:1][needs:serves one client]") {
+    let_many_wait(program);
+}
+CHECK_OF_EACH(framing_servers, "lets many clients wait in the backlog",
+              "[pts:1][needs:echoes a frame]") {
+    let_many_wait(program);
+}
 
 // ---- Pools: the queue is bounded
 
@@ -249,15 +296,15 @@ CHECK_OF_EACH(
 
 CHECK_OF_EACH(servers_with_time_limit, "does not give up on an active client",
               "[pts:1][needs:gives up on a silent client][needs:answers question after question]") {
-    trying("With -t 2, a client asks five questions, one each 0.6 seconds.",
+    trying("With -t 2, a client asks six questions, one each 0.6 seconds.",
            "The limit is for the silence of a client, not for all of its conversation: begin to "
            "count anew when something has come.");
     by_hand("make " + program.file() + " && ./" + std::string(program.path) + " -t 2",
-            "(for i in 1 2 3 4 5; do printf 'Simple is better than?'; sleep 0.6; done) | nc -N "
+            "(for i in 1 2 3 4 5 6; do printf 'Simple is better than?'; sleep 0.6; done) | nc -N "
             "127.0.0.1 65432");
     Server server(program, {"-t", "2"});
     Talk client(server);
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 6; ++i) {
         if (i > 0) require(!client.ends(Milliseconds(600)), "it has given up on an active client");
         client.send(question(2));
         client.expect(letter(2), "an active client was not served any more");

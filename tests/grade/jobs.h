@@ -14,9 +14,10 @@
 
 namespace grade {
 
-inline constexpr std::chrono::seconds build_limit{120}, check_limit{60}, exercise_limit{240};
+inline constexpr std::chrono::seconds build_limit{300}, check_limit{60}, exercise_limit{240};
 /// What the limits of an exercise are longer by for each program after the first.
 inline constexpr std::chrono::seconds program_limit{30};
+inline constexpr std::chrono::seconds compile_limit{120}; ///< processor time of each compiler
 
 struct Job {
     using Clock = std::chrono::steady_clock;

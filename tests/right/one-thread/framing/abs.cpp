@@ -10,7 +10,7 @@ Frame look_at(std::string_view bytes) {
     std::size_t length = 0;
     for (std::size_t i = 0; i < prefix_size; ++i)
         length = length * 256 + static_cast<unsigned char>(bytes[i]);
-    if (length > message_limit) return {Frame::too_long};
+    if (length > message_limit) return {Frame::too_long, length};
     if (bytes.size() - prefix_size < length) return {};
     return {Frame::whole, prefix_size + length, bytes.substr(prefix_size, length)};
 }

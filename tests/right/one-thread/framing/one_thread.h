@@ -14,7 +14,7 @@ constexpr auto patience = std::chrono::seconds(1); // with a client that is refu
 // What the bytes of a client begin with.
 struct Frame {
     enum { incomplete, whole, too_long, goodbye } kind = incomplete;
-    std::size_t size = 0;          // of all of it
+    std::size_t size = 0;          // of all of it; too long: of the message, if that is known
     std::string_view message = {}; // in it
 };
 Frame look_at(std::string_view bytes);
@@ -46,7 +46,10 @@ void echo_frames(Client &client) {
         bytes.remove_prefix(frame.size);
     }
     client.refused = frame.kind != Frame::incomplete;
-    if (frame.kind == Frame::too_long) zen::log("Frame too long from ", client.name);
+    const std::string bytes_announced =
+        frame.size > 0 ? ": " + std::to_string(frame.size) + " bytes" : "";
+    if (frame.kind == Frame::too_long)
+        zen::log("Frame too long from ", client.name, bytes_announced);
     client.input.erase(0, client.refused ? client.input.npos : client.input.size() - bytes.size());
     if (client.input.empty()) client.input.shrink_to_fit(); // there may be thousands of clients
 }

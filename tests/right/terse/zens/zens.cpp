@@ -134,7 +134,7 @@ int main(int argc, char *argv[]) {
             try {
                 Visit(client.get(), peer, options.timeout).serve();
             } catch (const std::exception &error) {
-                zen::log("! ", peer, " ", error.what());
+                zen::log("Error with ", peer, ": ", error.what());
             }
             zen::log("Connection with ", peer, " closed");
         }
