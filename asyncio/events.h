@@ -150,8 +150,7 @@ class EventLoop {
         return call_at(time() + std::chrono::round<Clock::duration>(delay), std::move(function));
     }
     template <class F> TimerHandle call_at(Time when, F function) {
-        static std::atomic<std::uint64_t> number;
-        const TimerKey key = {when, ++number};
+        const TimerKey key = {when, ++timers_made_};
         auto callback = make_callback(std::move(function));
         timers_.emplace(key, callback);
         return {std::move(callback), key};
@@ -293,6 +292,7 @@ class EventLoop {
             zen::fail("epoll_ctl failed"); // one that has been closed is out of epoll already
     }
 
+    static inline std::atomic<std::uint64_t> timers_made_; // by all loops: no number comes twice
     static inline std::atomic<bool> signals_seen[NSIG];
     static inline std::atomic<int> wake_for_signals = -1;
     EventLoop *previous_;

@@ -56,6 +56,13 @@ void *operator new(std::size_t size) {
     if (void *const memory = std::malloc(size)) return memory;
     throw std::bad_alloc();
 }
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept { // or ASan's is called
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc &) {
+        return nullptr;
+    }
+}
 void operator delete(void *memory) noexcept {
     if (memory) --alive;
     std::free(memory);

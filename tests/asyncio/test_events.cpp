@@ -94,6 +94,16 @@ TEST_CASE_METHOD(Fixture, "4: a cancelled timer is dropped, also in the turn in 
     REQUIRE(seen == Texts());
 }
 
+TEST_CASE_METHOD(Fixture, "4: timers of different functions for the same time are all called") {
+    const Time when = loop.time() + 1ms;
+    loop.call_at(when, [this] { seen.push_back("first"); }); // each lambda has a type of its own
+    loop.call_at(when, [this] { seen.push_back("second"); });
+    loop.call_at(when, [this] { seen.push_back("third"); });
+    REQUIRE(loop.timers() == 3);
+    run(1s);
+    REQUIRE(seen == Texts{"first", "second", "third"});
+}
+
 TEST_CASE("4: with the real clock, a timer is not early either") {
     EventLoop loop;
     const auto start = Clock::now();

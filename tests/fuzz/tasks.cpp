@@ -1,7 +1,7 @@
 // Tasks of asyncio that sleep, await and cancel each other, and share locks and queues, against a
-// model of these. Input: for each of eight tasks its script, after its size; a byte of a script is an
-// action and its number. Time is the loop's own, and passes at once. When nothing happens any more,
-// each task that waits must have to: a wake-up that got lost is found. Then all are cancelled and end.
+// model of these. Input: for each of eight tasks its script, after its size; a byte of a script is
+// an action and its number. Time is the loop's own, and passes at once. When nothing happens any
+// more, whoever waits must have to: so a wake-up that got lost is found. Then all are cancelled.
 #include "fuzz.h"
 
 #include "../../asyncio/waiting.h"
