@@ -28,10 +28,10 @@ UDP_SERVERS := zus mzus sszu uas uap uae
 FRAMING := abs ads afs abc adc afc
 ASYNCIO_TCP := tacb asynpro tacr tacs
 ASYNCIO_UDP := uacb asyndg
-ASYNCIO_TOOLS := tour words delays
-ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc $(ASYNCIO_TOOLS)
+ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc
 
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) zenc zuc
+ASYNCIO += tour words delays
 FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%) $(ASYNCIO:%=asyncio/%)
 NEED_EPOLL := tae uae $(ASYNCIO)
 CXXFLAGS ?= -O2 -g
@@ -74,7 +74,7 @@ zuc: ; $(call client,a UDP server,zus/zus)
 $(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))
 $(filter %c,$(FRAMING)): ; $(call client,its server,framing/$(@:%c=%s))
 tacbc uacbc: ; $(call client,its server (with -e),asyncio/$(@:%c=%))
-$(ASYNCIO_TOOLS): ; $(run)    (-h tells more)"
+tour words delays: ; $(run)    (-h tells more)"
 help: ; @sed -n "s/^## //p" Makefile
 clean: ; rm -rf build $(FILES)
 

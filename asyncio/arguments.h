@@ -34,8 +34,9 @@ struct Usage {
               std::to_string(high) + ", not '" + text + "'");
     }
 };
-/// Readies the process and reads the options: calls on_option(letter, value) for each but -h. Returns
-/// the words after them, which are `least` to `most`; or says what is wrong, and ends the program.
+/// Readies the process and reads the options: calls on_option(letter, value) for each but -h.
+/// Returns the words after them, which are `least` to `most`; or says what is wrong, and ends the
+/// program.
 inline std::vector<std::string>
 read(int argc, char *argv[], const Usage &usage, std::size_t least, std::size_t most,
      const std::function<void(char, const std::string &)> &on_option) {
