@@ -88,7 +88,7 @@ zuc: ; $(call client,a UDP server,zus/zus)
 $(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))
 $(filter %c,$(FRAMING)): ; $(call client,its server,framing/$(@:%c=%s))
 tacbc uacbc: ; $(call client,its server (with -e),asyncio/$(@:%c=%))
-$(ASYNCIO_TOOLS): ; $(run)    (-h tells more)"
+tour words delays: ; $(run)    (-h tells more)"
 help: ; @sed -n "s/^## //p" Makefile
 clean: ; rm -rf build $(FILES)
 

@@ -229,7 +229,7 @@ template <class T> class ConcurrentFuture {
         bool done = false;
         std::optional<Value<T>> value = {};
         std::exception_ptr exception = nullptr;
-        Task<T> task = {}; // for the loop's thread alone
+        Task<void> task = {}; // for the loop's thread alone
 
         explicit State(EventLoop &l) : loop(l) {}
         bool finish(std::exception_ptr error, std::optional<Value<T>> result = {}) {
@@ -258,7 +258,8 @@ template <class T> class ConcurrentFuture {
             if (ThreadPoolExecutor::is_waited_for()) throw CancelledError();
             state_->changed.wait_for(lock, std::min(left, slice));
         }
-        if (state_->exception) std::rethrow_exception(state_->exception);
+        if (state_->exception) *exception_ = std::exchange(state_->exception, nullptr);
+        if (*exception_) std::rethrow_exception(*exception_);
         if constexpr (!std::is_void_v<T>) return *state_->value;
     }
     /// Cancels the task. False if it is done already. The loop has to be there still.
@@ -272,24 +273,41 @@ template <class T> class ConcurrentFuture {
 
   private:
     std::shared_ptr<State> state_;
+    // An exception is no longer in what the loop has, too, when another thread looks at it.
+    std::shared_ptr<std::exception_ptr> exception_ = std::make_shared<std::exception_ptr>();
 };
+/// Hands over the result of a coroutine, of which nothing is left in this thread then.
+template <class T, class State>
+Coroutine<void> hand_over(Coroutine<T> coroutine, std::shared_ptr<State> to) {
+    std::optional<Value<T>> value;
+    std::exception_ptr error;
+    try {
+        if constexpr (std::is_void_v<T>) {
+            co_await coroutine;
+            value.emplace();
+        } else {
+            T result = co_await coroutine;
+            value.emplace(std::move(result));
+        }
+    } catch (...) {
+        error = std::current_exception();
+    }
+    coroutine.destroy();
+    to->task = Task<void>();
+    to->finish(std::move(error), std::move(value));
+}
 /// Runs a coroutine as a task in the loop of another thread. It is cancelled when that loop goes.
 template <class T>
 ConcurrentFuture<T> run_coroutine_threadsafe(Coroutine<T> coroutine, EventLoop &loop) {
     using State = typename ConcurrentFuture<T>::State;
     const auto state = std::make_shared<State>(loop);
-    // Only what the loop calls has this handle: if the loop drops it, nobody waits for ever.
+    // Only the loop has this handle: if that drops it, nobody waits for ever.
     const std::shared_ptr<State> own(state.get(),
                                      [state](State *dropped) { dropped->finish(cancelled_error); });
     loop.call_soon_threadsafe([own, coroutine = std::move(coroutine)]() mutable {
-        own->task = create_task(std::move(coroutine));
-        if (ConcurrentFuture<T>(own).done()) own->task.cancel(); // before it has begun
-        own->task.add_done_callback([own](const Future<T> &task) {
-            own->task = Task<T>();
-            if (task.cancelled()) own->finish(cancelled_error);
-            else if (task.exception()) own->finish(task.exception());
-            else own->finish(nullptr, value_of(task));
-        });
+        const bool cancelled = ConcurrentFuture<T>(own).done();
+        own->task = create_task(hand_over(std::move(coroutine), own));
+        if (cancelled) own->task.cancel(); // so it never begins
     });
     return ConcurrentFuture<T>(state);
 }

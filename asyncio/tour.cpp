@@ -104,7 +104,8 @@ Coroutine<void> event() {
 std::vector<std::string> bowl;
 Coroutine<void> eat(std::string name, asyncio::Condition condition) {
     const auto held = co_await asyncio::with(condition);
-    co_await condition.wait_for([] { return !bowl.empty(); });
+    const auto is_filled = [] { return !bowl.empty(); };
+    co_await condition.wait_for(is_filled);
     print(name, " eats the ", bowl.back());
     bowl.pop_back();
 }

@@ -167,6 +167,7 @@ class Words {
     }
     // On a terminal only: how much has been read.
     Coroutine<void> show_progress() {
+        const asyncio::Finally last([this] { clear_line(); }); // also when a signal has come
         while (shows_ && total_ > 0) {
             const std::uint64_t percent =
                 std::min<std::uint64_t>(100 * progress_.value() / total_, 100);
