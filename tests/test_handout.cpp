@@ -268,13 +268,13 @@ TEST_CASE("handout: a skeleton has no points, and is not written yet", "[grade][
     const fs::path results = submission.path / "grades";
     Grader second(submission, {"-d", kit.path, "-c", all.path, "-o", results, "zenc"});
     REQUIRE(second.wait_exit(std::chrono::minutes(5)));
-    const std::string table = read(results / "grades.csv"),
+    const std::string grades = read(results / "grades.csv"),
                       report = read(results / "students/ada/report.txt");
-    INFO(table << report);
-    const auto begin = table.find("Points Possible,") + 16;
-    const std::string possible = table.substr(begin, table.find(',', begin) - begin);
-    CHECK(table.find("ada,0,0,nothing written yet\n") != table.npos);
-    CHECK(table.find("grace," + possible + "," + possible + ",\n") != table.npos);
+    INFO(grades << report);
+    const auto begin = grades.find("Points Possible,") + 16;
+    const std::string possible = grades.substr(begin, grades.find(',', begin) - begin);
+    CHECK(grades.find("ada,0,0,nothing written yet\n") != grades.npos);
+    CHECK(grades.find("grace," + possible + "," + possible + ",\n") != grades.npos);
     CHECK(report.find("zenc          0 of   " + possible + " to be earned") != report.npos);
     CHECK(report.find("not written yet: ask_questions (") != report.npos);
     CHECK(report.find("lost") == report.npos);
