@@ -140,8 +140,10 @@ TEST_CASE("handout: of level 3, only an empty main is left", "[handout]") {
     REQUIRE(tasks.size() == 1);
     const std::string text = skeleton(program, tasks);
     CHECK(text.find("Pool") == text.npos);
-    CHECK(text.ends_with("int main(int argc, char *argv[]) {\n    // To be written: All.\n"
-                         "    not_written(\"main\", argc, argv);\n}\n"));
+    CHECK(text.ends_with(
+        "int main(int argc, char *argv[]) {\n    // To be written: All. LAB.md tells in \"The "
+        "programs from outside\" what it has to do.\n"
+        "    not_written(\"main\", argc, argv);\n}\n"));
     CHECK(restored(text, program, tasks) == program);
 }
 
@@ -278,6 +280,28 @@ TEST_CASE("handout: a skeleton has no points, and is not written yet", "[grade][
     CHECK(report.find("zenc          0 of   " + possible + " to be earned") != report.npos);
     CHECK(report.find("not written yet: ask_questions (") != report.npos);
     CHECK(report.find("lost") == report.npos);
+}
+
+TEST_CASE("handout: a class is told what it has written", "[grade][handout]") {
+    const Directory kit, all;
+    const std::string tool = fs::read_symlink("/proc/self/exe").parent_path() / "handout/handout";
+    CHECK(failure({tool, "-o", kit.path, "zenc", "zus:3"}) == "");
+    CHECK(failure({tool, "-o", kit.path, "nothing"}) != "");
+    CHECK(read(kit.path / "tests/handout/exercises") == "zenc\nzus\n");
+    const std::string text = read(kit.path / "zenc/zenc.cpp");
+    const auto call = text.find("    not_written(\"ask_questions\"");
+    REQUIRE(call != text.npos);
+    all.write("ada/zenc/zenc.cpp", text);
+    all.write("eve/zenc/zenc.cpp", text.substr(0, call) + text.substr(text.find('\n', call)));
+    all.write("grace/zenc/zenc.cpp", contents("zenc/zenc.cpp"));
+    Process look({tool, "-c", all.path, "-o", kit.path});
+    REQUIRE(look.wait_exit());
+    const std::string said = look.standard_output();
+    INFO(said);
+    for (const char *line : {"ada\n", "  zenc/zenc.cpp: nothing written yet\n", "eve\n",
+                             "  zenc/zenc.cpp: 1 of 2 written, not yet: receive_answer\n",
+                             "grace\n", "  zenc/zenc.cpp: written\n", "  zus/zus.cpp: missing\n"})
+        CHECK(said.find(line) != said.npos);
 }
 
 // ---- Every program at every level: make check-handout
