@@ -140,8 +140,10 @@ TEST_CASE("handout: of level 3, only an empty main is left", "[handout]") {
     REQUIRE(tasks.size() == 1);
     const std::string text = skeleton(program, tasks);
     CHECK(text.find("Pool") == text.npos);
-    CHECK(text.ends_with("int main(int argc, char *argv[]) {\n    // To be written: All.\n"
-                         "    not_written(\"main\", argc, argv);\n}\n"));
+    CHECK(text.ends_with(
+        "int main(int argc, char *argv[]) {\n    // To be written: All. LAB.md tells in \"The "
+        "programs from outside\" what it has to do.\n"
+        "    not_written(\"main\", argc, argv);\n}\n"));
     CHECK(restored(text, program, tasks) == program);
 }
 
@@ -268,16 +270,38 @@ TEST_CASE("handout: a skeleton has no points, and is not written yet", "[grade][
     const fs::path results = submission.path / "grades";
     Grader second(submission, {"-d", kit.path, "-c", all.path, "-o", results, "zenc"});
     REQUIRE(second.wait_exit(std::chrono::minutes(5)));
-    const std::string table = read(results / "grades.csv"),
+    const std::string grades = read(results / "grades.csv"),
                       report = read(results / "students/ada/report.txt");
-    INFO(table << report);
-    const auto begin = table.find("Points Possible,") + 16;
-    const std::string possible = table.substr(begin, table.find(',', begin) - begin);
-    CHECK(table.find("ada,0,0,nothing written yet\n") != table.npos);
-    CHECK(table.find("grace," + possible + "," + possible + ",\n") != table.npos);
+    INFO(grades << report);
+    const auto begin = grades.find("Points Possible,") + 16;
+    const std::string possible = grades.substr(begin, grades.find(',', begin) - begin);
+    CHECK(grades.find("ada,0,0,nothing written yet\n") != grades.npos);
+    CHECK(grades.find("grace," + possible + "," + possible + ",\n") != grades.npos);
     CHECK(report.find("zenc          0 of   " + possible + " to be earned") != report.npos);
     CHECK(report.find("not written yet: ask_questions (") != report.npos);
     CHECK(report.find("lost") == report.npos);
+}
+
+TEST_CASE("handout: a class is told what it has written", "[grade][handout]") {
+    const Directory kit, all;
+    const std::string tool = fs::read_symlink("/proc/self/exe").parent_path() / "handout/handout";
+    CHECK(failure({tool, "-o", kit.path, "zenc", "zus:3"}) == "");
+    CHECK(failure({tool, "-o", kit.path, "nothing"}) != "");
+    CHECK(read(kit.path / "tests/handout/exercises") == "zenc\nzus\n");
+    const std::string text = read(kit.path / "zenc/zenc.cpp");
+    const auto call = text.find("    not_written(\"ask_questions\"");
+    REQUIRE(call != text.npos);
+    all.write("ada/zenc/zenc.cpp", text);
+    all.write("eve/zenc/zenc.cpp", text.substr(0, call) + text.substr(text.find('\n', call)));
+    all.write("grace/zenc/zenc.cpp", contents("zenc/zenc.cpp"));
+    Process look({tool, "-c", all.path, "-o", kit.path});
+    REQUIRE(look.wait_exit());
+    const std::string said = look.standard_output();
+    INFO(said);
+    for (const char *line : {"ada\n", "  zenc/zenc.cpp: nothing written yet\n", "eve\n",
+                             "  zenc/zenc.cpp: 1 of 2 written, not yet: receive_answer\n",
+                             "grace\n", "  zenc/zenc.cpp: written\n", "  zus/zus.cpp: missing\n"})
+        CHECK(said.find(line) != said.npos);
 }
 
 // ---- Every program at every level: make check-handout

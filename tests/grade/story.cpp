@@ -106,6 +106,20 @@ std::string printable(const std::string &text) {
 
 } // namespace
 
+std::string about(Student &student, bool has_ended) {
+    std::string text;
+    const std::string out = last_lines(student.standard_output()),
+                      err = has_ended ? last_lines(student.standard_error(), all_lines, all_columns)
+                                      : last_lines(student.standard_error());
+    add_line(text, "program:", student.command() + " (" + student.status_text() + ")");
+    if (!out.empty()) text += "  its last lines:" + out + "\n";
+    if (!err.empty())
+        text += (has_ended ? "  all that it printed on standard error:"
+                           : "  its last lines on standard error:") +
+                err + "\n";
+    return text;
+}
+
 std::string printf_command(std::string_view bytes) { return "printf " + printf_argument(bytes); }
 
 std::string compose(const std::string &what, const std::string &expected,
@@ -117,18 +131,7 @@ std::string compose(const std::string &what, const std::string &expected,
     add_line(text, "expected:", expected);
     add_line(text, story.talked ? "received:" : "found:", received);
     const bool has_ended = server_has_ended();
-    if (Student *student = story.student) {
-        const std::string out = last_lines(student->standard_output()),
-                          err = has_ended
-                                    ? last_lines(student->standard_error(), all_lines, all_columns)
-                                    : last_lines(student->standard_error());
-        add_line(text, "program:", student->command() + " (" + student->status_text() + ")");
-        if (!out.empty()) text += "  its last lines:" + out + "\n";
-        if (!err.empty())
-            text += (has_ended ? "  all that it printed on standard error:"
-                               : "  its last lines on standard error:") +
-                    err + "\n";
-    }
+    text += story.student ? about(*story.student, has_ended) : story.last_words;
     if (has_ended) add_line(text, "hint:", end_of_server, true);
     add_line(text, has_ended ? "" : "hint:", story.mistake, true);
     add_line(text, "", "(LAB.md, \"" + story.chapter + "\")");

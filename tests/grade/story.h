@@ -28,6 +28,7 @@ struct Story {
     std::string sent, expected, received;    ///< shown
     bool talked = false, has_recipe = false; ///< by_hand was called
     Student *student = nullptr;
+    std::string last_words;     ///< about() a program that was ended by what has failed
     bool server_serves = false; ///< the student's program is a server, and not told to end
     std::string options;        ///< of the student's program, as typed
 };
@@ -39,6 +40,10 @@ void begin_story(const Program &program);
 /// The report: what went wrong, what should have come and what came, which may be empty.
 std::string compose(const std::string &what, const std::string &expected,
                     const std::string &received);
+
+/// What a report tells of a program: how it was started, what became of it, its last lines; of one that
+/// was to go on and `has_ended`, all that it printed on standard error.
+std::string about(Student &student, bool has_ended);
 
 /// The command of the shell that prints these bytes: "printf 'Hello\n'".
 std::string printf_command(std::string_view bytes);

@@ -4,6 +4,8 @@
 #include "place.h"
 #include "story.h"
 
+#include <exception>
+
 #include <sys/wait.h>
 
 namespace grade {
@@ -48,7 +50,10 @@ Student::Student(const Program &program, std::vector<std::string> arguments, con
 }
 
 Student::~Student() {
-    if (story.student == this) story.student = nullptr;
+    if (story.student != this) return;
+    // What failed is told when the program is gone: keep what it has said.
+    if (std::uncaught_exceptions() > 0) story.last_words = about(*this, false);
+    story.student = nullptr;
 }
 
 int Student::exit_status(Milliseconds limit) {

@@ -31,5 +31,6 @@ handout-zip: handout
 
 # Every program at every level: built by two compilers, and graded. As tests, those that take no time.
 $(BUILD)/tests/run: $(SKELETON)
+test: | $(MAKE_HANDOUT)
 check-handout: $(BUILD)/tests/run $(GRADER)
 	HANDOUT_WHOLE=1 $< '[handout-whole]'

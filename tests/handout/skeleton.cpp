@@ -210,13 +210,15 @@ std::size_t place_of_helper(const Lines &lines, bool header) {
 Lines replacement(const Lines &lines, const Part &part, const Task &task) {
     const bool in_class = task.name.find("::") != task.name.npos;
     const std::string indent(in_class ? 8 : 4, ' ');
-    const std::string text = "To be written: " + task.text;
+    const bool is_main = task.name == "main";
+    const std::string text =
+        "To be written: " + task.text +
+        (is_main ? " LAB.md tells in \"The programs from outside\" what it has to do." : "");
     if (task.name.ends_with("::private")) {
         Lines section = comment("    ", text);
         section.insert(section.begin(), "  private:");
         return section;
     }
-    const bool is_main = task.name == "main";
     const Lines head = is_main ? Lines{"int main(int argc, char *argv[]) {"} : head_of(lines, part);
     Lines all = head;
     if (is_main) all.insert(all.begin(), "");
