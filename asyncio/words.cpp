@@ -1,6 +1,6 @@
-// words: counts the words of files with several processes (MapReduce). Each file is cut into pieces.
-// For each piece a process makes a list of its words and how often they occur (map); the parent adds
-// these lists up (reduce), and prints the same as
+// words: counts the words of files with several processes (MapReduce). Each file is cut into
+// pieces. For each piece a process makes a list of its words and how often they occur (map); the
+// parent adds these lists up (reduce), and prints the same as
 //     cat FILES | tr -s '[:space:]' '\n' | LC_ALL=C sort | uniq -c
 //
 // Run:        ./asyncio/words -j 2 LAB.md README.md
