@@ -3,7 +3,7 @@
 # part has the tests of one exercise: of a tag for which there is a directory with programs (zens, framing), or a
 # program of asyncio/ (tacb).
 # The tests of servers that fork are a part of their own, and what is in no other part is in `rest`. Then
-# LAB, which checks the handout and needs the programs' usual ports.
+# the tests of the headers of asyncio/, and LAB, which checks LAB.md and needs the programs' usual ports.
 # Ends with one line, "N passed, N failed", and status 1 if a part failed. EXCEPT='~[grade]' leaves out tests
 # of the rest, PARTS='mzts rest' runs those parts alone.
 runner=$1
@@ -36,13 +36,15 @@ parts | while read -r name tests; do
 done >"$logs/parts"
 xargs -P "$at_once" -L 1 sh -c '"$0" "$3" >"$1/$2.log" 2>&1; echo $? >"$1/$2.status"' \
     "$runner" "$logs" <"$logs/parts"
+"$(dirname "$runner")/asyncio/run" >"$logs/library.log" 2>&1
+echo $? >"$logs/library.status"
 "$lab" >"$logs/lab.log" 2>&1
 echo $? >"$logs/lab.status"
 
-for name in $(cut -d ' ' -f 1 "$logs/parts") lab; do cat "$logs/$name.log"; done | awk '
+for name in $(cut -d ' ' -f 1 "$logs/parts") library lab; do cat "$logs/$name.log"; done | awk '
     /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; next }
     { print }
     END { printf "%d passed, %d failed\n", passed, failed }'
-for name in $(cut -d ' ' -f 1 "$logs/parts") lab; do
+for name in $(cut -d ' ' -f 1 "$logs/parts") library lab; do
     [ "$(cat "$logs/$name.status")" = 0 ] || exit 1
 done

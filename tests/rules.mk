@@ -164,7 +164,7 @@ check-grader: $(BUILD)/tests/grade/run/check-grader $(GRADER) $(PROGRAMS)
 
 # With a sanitizer the transcripts would differ: more threads, more memory, other system calls.
 # What builds programs, as the grader does, is not tested with one either: they would be built without.
-test: $(BUILD)/tests/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/replay-%) $(if $(SAN),,$(GRADER) $(LAB))
+test: $(BUILD)/tests/run $(BUILD)/tests/asyncio/run $(PROGRAMS) $(YARDSTICKS) $(FUZZ:%=$(BUILD)/tests/replay-%) $(if $(SAN),,$(GRADER) $(LAB))
 	CXX='$(CXX)' CXXFLAGS='$(CXXFLAGS)' ZEN_KIT=$(KIT) EXCEPT=$(if $(SAN),'~[grade]') \
 	    sh tests/all.sh $< $(if $(SAN),,$(LAB))
 
