@@ -132,7 +132,7 @@ std::vector<int> ports(const Section &section) {
     for (const Block &block : section.blocks)
         for (const std::string &line : block.lines) text += line + "\n";
     std::vector<int> ports;
-    for (const int port : {65432, 8000, 8888, 8889, 8890, 9999})
+    for (const int port : {65432, 8000, 8888, 8889, 8890, 9999, 12345})
         if (text.find(std::to_string(port)) != text.npos) ports.push_back(port);
     return ports;
 }

@@ -93,6 +93,8 @@ Kit::Kit() {
 std::string Kit::kind(const std::string &program) const {
     const std::string &path = programs_.at(program);
     if (path.rfind("framing/", 0) == 0) return "framing";
+    for (const char *header : {"lines.h\"", "guessing.h\"", "arguments.h\""})
+        if (code_.at(path + ".cpp").find(header) != std::string::npos) return "own";
     return code_.at(path + ".cpp").find("UDP server of") != std::string::npos ? "UDP" : "TCP";
 }
 

@@ -21,7 +21,8 @@ class Kit {
         return options_.at(program);
     }
 
-    /// "TCP" or "UDP"; for the programs of framing/ "framing".
+    /// "TCP" or "UDP"; for the programs of framing/ "framing"; "own" if they have a protocol or a
+    /// command line of their own.
     std::string kind(const std::string &program) const;
     /// Whether the source of a program, or a header of the kit that it includes, has `text`.
     bool has_text(const std::string &program, const std::string &text) const;

@@ -41,7 +41,7 @@ std::set<std::string> printers(const std::string &line, const std::string &when,
         const std::string kind = kit.kind(program);
         const bool wanted = begins_with(when, "TCP: ") || begins_with(line, "TCP ") ? kind == "TCP"
                             : begins_with(line, "UDP ")                             ? kind == "UDP"
-                                                        : kind != "framing";
+                                                        : kind != "framing" && kind != "own";
         if (kit.is_server(program) && wanted) programs.insert(program);
     }
     return programs;
