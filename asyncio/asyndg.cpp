@@ -21,7 +21,6 @@ class Datagrams : public asyncio::DatagramProtocol {
     void connection_made(std::shared_ptr<asyncio::DatagramTransport> transport) override {
         transport_ = std::move(transport);
         getsockname(transport_->socket(), own_.get(), &own_.size);
-        zen::say("UDP server started at ", own_); // with port 0, the system has chosen it
     }
     void datagram_received(std::string_view datagram, const zen::Address &client) override {
         if (echoing_) echo(client, datagram);
@@ -70,9 +69,11 @@ class Datagrams : public asyncio::DatagramProtocol {
 asyncio::Coroutine<void> serve(zen::Options options) {
     const auto factory = [&options] { return std::make_shared<Datagrams>(options.echo); };
     const asyncio::HostPort local = {options.host, options.port}, none;
-    const asyncio::Future<void> forever; // made before the ready line: nothing can fail after it
-    co_await asyncio::create_datagram_endpoint(factory, local, none);
-    co_await forever; // until a signal cancels it
+    const auto endpoint = co_await asyncio::create_datagram_endpoint(factory, local, none);
+    const std::string name = endpoint.first->get_extra_info("sockname");
+    asyncio::Waiter forever;                  // it needs no memory: after the next line nothing
+    zen::say("UDP server started at ", name); // can fail; with port 0, the system has chosen it
+    co_await forever;                         // until a signal cancels it
 }
 
 int main(int argc, char *argv[]) {

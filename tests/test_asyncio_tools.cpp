@@ -68,7 +68,7 @@ std::string some_text(std::size_t size) {
 std::string sorted_and_counted(const std::string &files) {
     return output_of(
         {"/bin/sh", "-c",
-         "cat " + files + " | tr -s '[:space:]' '\\n' | grep . | LC_ALL=C sort | uniq -c"});
+         "export LC_ALL=C; cat " + files + " | tr -s '[:space:]' '\\n' | grep . | sort | uniq -c"});
 }
 
 } // namespace

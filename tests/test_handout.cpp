@@ -94,6 +94,7 @@ std::set<std::string> leaks(const Plan &plan, const Handout &handout) {
             }
     std::set<std::string> found;
     for (const auto &[place, text] : handout) {
+        if (exercise_of(place) == "asyncio") continue; // it is handed out complete
         const std::vector<std::string> code = code_of_all(text);
         for (std::size_t i = 0; i + many <= code.size(); ++i)
             if (const auto one = secret.find(joined(code, i, many)); one != secret.end())
@@ -178,6 +179,7 @@ TEST_CASE("handout: each program of the kit has tasks for each level", "[handout
     const std::vector<Task> tasks = all_tasks();
     for (const test::Program &one : programs) {
         const std::string name(one.path.substr(0, one.path.find('/')));
+        if (name == "asyncio") continue; // it is handed out complete
         for (const int level : {1, 2, 3}) {
             INFO(name << ", level " << level);
             const auto written = tasks_for({{name, level}}, tasks, ".");

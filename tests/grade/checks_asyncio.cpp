@@ -31,10 +31,11 @@ std::string source_of(const Program &program) {
 } // namespace
 
 CHECK_OF_EACH(asyncio_programs, "lets each co_await stand alone", "[pts:1][co_await]") {
-    trying("It is looked where co_await stands in the source.",
-           "Write co_await f(names); or const T x = co_await f(names); or co_return co_await "
-           "f(names); and nothing else in that statement: no condition, no lambda, no braces. g++ "
-           "before 13 compiles some others, without a warning, to programs that crash or do nothing.");
+    trying(
+        "It is looked where co_await stands in the source.",
+        "Write co_await f(names); or const T x = co_await f(names); or co_return co_await "
+        "f(names); and nothing else in that statement: no condition, no lambda, no braces. g++ "
+        "before 13 compiles some others, without a warning, to programs that crash or do nothing.");
     by_hand("", "grep -n co_await " + std::string(program.path) + ".cpp");
     const std::string source = source_of(program);
     if (source.empty()) undetermined("the source is not beside the program");
