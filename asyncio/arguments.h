@@ -14,7 +14,7 @@ struct Usage {
     const char *words, *list;
 
     std::string line() const {
-        return std::string("usage: ") + program.name + " [-h] " + words + '\n';
+        return std::string("usage: ") + program.name + " [-h]" + (*words ? " " : "") + words + '\n';
     }
     std::string text() const {
         return line() + '\n' + program.purpose + "\n\n  -h           print this text\n" + list +

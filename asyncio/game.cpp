@@ -50,8 +50,8 @@ class Player : public socketserver::BaseRequestHandler {
             answer = guessing::correct(secret_.guesses(), note(secret_.guesses()));
             secret_.choose();
         }
-        zen::log("Received from ", *client_address, ": ", line);
-        zen::log("Sent to ", *client_address, ": ", answer);
+        zen::log("Received from ", *client_address, ": ", zen::trim(line));
+        zen::log("Sent to ", *client_address, ": ", zen::trim(answer));
         return answer;
     }
     static int note(int guesses) {

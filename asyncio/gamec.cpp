@@ -22,7 +22,7 @@ std::string answer_to(const std::string &peer, guessing::Secret &secret, const s
         secret.choose();
     }
     zen::log("Received from ", peer, ": ", line);
-    zen::log("Sent to ", peer, ": ", answer);
+    zen::log("Sent to ", peer, ": ", answer.substr(0, answer.size() - 1)); // without the newline
     return answer;
 }
 

@@ -115,7 +115,7 @@ Coroutine<void> condition() {
     for (const std::string fruit : {"apple", "pear"}) {
         co_await sleep(200ms);
         const auto held = co_await asyncio::with(condition);
-        print("here is a ", fruit);
+        print("here is the ", fruit);
         bowl.push_back(fruit);
         condition.notify();
     }
