@@ -2,6 +2,9 @@
 # file and has the lists of the programs and the flags.
 NAMES := $(ZEN) $(FRAMING) $(ASYNCIO)
 GRADED := $(ZEN) framing asyncio
+# What `make lint` looks at. Not asyncio/: cppcheck 2.10 cannot read the templates there, clang-tidy 14 takes minutes for each
+# program and wants references where the parameters of a coroutine have to be values. These have a rule of their own.
+LINTED := $(filter-out $(ASYNCIO),$(NAMES))
 MEASURED := $(TCP_SERVERS) $(UDP_SERVERS) $(ASYNCIO_TCP) $(ASYNCIO_UDP)
 
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
@@ -9,7 +12,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 .PHONY: demo test check-lab faults fuzz soak bench lint grade grade-class grader gradescope check-grader \
-        $(NAMES:%=test-%) test-framing test-asyncio test-library lint-co_await $(MEASURED:%=bench-%) $(GRADED:%=grade-%) $(NAMES:%=lint-%)
+        $(NAMES:%=test-%) test-framing test-asyncio test-library lint-co_await $(MEASURED:%=bench-%) $(GRADED:%=grade-%) $(LINTED:%=lint-%)
 
 # ---- The tests: with the prebuilt main of Catch2 3 or 2, where there is one
 LAB := $(BUILD)/tests/lab/check
@@ -196,11 +199,11 @@ demo: $(BUILD)/tests/demo $(PROGRAMS)
 # What g++ 12's analyzer, made for C, says of C++ strings, of new and of what they initialize is wrong.
 ANALYZE := g++ $(FLAGS) -O1 -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-possible-null-dereference \
            -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
-lint: $(NAMES:%=lint-%) lint-co_await
+lint: $(LINTED:%=lint-%) lint-co_await
 lint-co_await: $(BUILD)/tests/co_await
 	@$< asyncio/*.h asyncio/*.cpp
 program_file = $(filter %/$1,$(PROGRAMS))
-$(NAMES:%=lint-%): lint-%: $$(call program_file,%) FORCE
+$(LINTED:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@echo "== $*"
 	@cppcheck --std=c++20 --enable=warning,performance,portability --error-exitcode=1 -q $(filter %/$*,$(FILES)).cpp
 	@clang-tidy --quiet $(filter %/$*,$(FILES)).cpp -- -std=c++20 -pthread 2>/dev/null
