@@ -178,17 +178,23 @@ CHECK_OF_EACH(tcp_event_loops, "drops nobody else for a refused client",
            "A note of whom to drop, and when, must go when its client goes: the next client gets "
            "the number of the descriptor, and is dropped in its place.");
     Server server(program);
-    for (int i = 0; i < 9; ++i) {
-        Talk refused(server);
-        refused.send("What?");
-        if (i % 3 == 0) refused.expect_end();
-        if (i % 3 == 1) refused.connection().reset();
-    }
     std::vector<Talk> others;
-    for (int i = 0; i < 5; ++i) others.emplace_back(server);
-    for (Talk &other : others) {
-        other.send(question(0));
-        other.expect(letter(0), "after clients that were refused, another was not served");
+    // Once more if that took long: the others are to come before the time for the refused is over.
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        others.clear();
+        const auto start = std::chrono::steady_clock::now();
+        for (int i = 0; i < 9; ++i) {
+            Talk refused(server);
+            refused.send("What?");
+            if (i % 3 == 0) refused.expect_end();
+            if (i % 3 == 1) refused.connection().reset();
+        }
+        for (int i = 0; i < 5; ++i) others.emplace_back(server);
+        for (Talk &other : others) {
+            other.send(question(0));
+            other.expect(letter(0), "after clients that were refused, another was not served");
+        }
+        if (std::chrono::steady_clock::now() - start < Milliseconds(500)) break;
     }
     Talk stays(server); // comes last, as the others are to get the numbers of those who have left
     stays.send("What?");
