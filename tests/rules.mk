@@ -89,6 +89,7 @@ TIME ?= 60
 
 .SECONDEXPANSION:
 $(BUILD)/tests/replay-%: $$(call fuzz_source,%) tests/fuzz/replay.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 $(call fuzz_flags,$*) -MMD -MP -MF $@.d -o $@ $(filter %.cpp,$^)
 
 $(BUILD)/tests/fuzz-%: $$(call fuzz_source,%) FORCE
