@@ -5,25 +5,6 @@
 ## make demo         run each server with its client, and show what both print
 ## make test         run all tests
 ## make test-NAME    run the tests of one program (make test-zens), or of framing or asyncio
-## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only;
-##                   NEWCOMER=1: one after the other, in one copy in which nothing is built yet)
-## make faults       run the tests of what every program survives (as root they are more)
-## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
-## make soak SERVER=tae TIME=600 SEED=1
-##                   a mix of polite and hostile clients for so many seconds (60), by that seed
-##                   (SERVER=chats: a chat of 200, 20 of them hostile)
-## make grade        grade these programs, or with FROM=DIR a submission; or make grade-NAME (grade-tas)
-## make handout      write what students get to build/handout/: WRITE="zens mzts tae:2" LEVEL=1, 2 or 3
-##                   choose what they write; make handout-zip packs it, CHECK=DIR looks at a class
-## make hunt         put a mistake into a program, to be found in build/hunt/: or make hunt-tas, HUNT=7,
-##                   SEED=ada; then make hunt-hint and make hunt-check; make hunts lists them all
-## make grade-class FROM=DIR  grade the students in DIR (tests/README.md: in ten steps); build/grades/
-##                   ROSTER=FILE COLUMN=NAME STUDENT=NAME AT_ONCE=N NOBODY=1, and as for gradescope:
-## make gradescope EXERCISES="zens:2 tas" SCALE=100  write an autograder into build/gradescope/
-## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
-## make check-handout  build and grade all skeletons of a handout, at each level
-## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
-## make lint         find mistakes (clang-tidy, cppcheck, -fanalyzer) and calls not in POSIX; or make lint-zens
 ## make clean        remove everything that make has built
 ## make help         print this list
 ## Options: CXX=clang++, CXXFLAGS='-O0 -g', SAN=address,undefined or SAN=thread (built in build/)
@@ -89,7 +70,7 @@ $(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))
 $(filter %c,$(FRAMING)): ; $(call client,its server,framing/$(@:%c=%s))
 tacbc uacbc: ; $(call client,its server (with -e),asyncio/$(@:%c=%))
 tour words delays: ; $(run)    (-h tells more)"
-help: ; @sed -n "s/^## //p" Makefile
+help: ; @sed -n "s/^## //p" $(filter Makefile %/rules.mk,$(MAKEFILE_LIST))
 clean: ; rm -rf build $(FILES)
 
 # The headers that each program was built from, and what is tested, graded and measured.

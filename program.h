@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -165,8 +164,7 @@ inline void stop_on_signals() {
     for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
 }
 // ---- The command line
-/// What a program is. `letters` are its options besides -h, as getopt takes them: a colon follows
-/// an option with a value. has('q') tells a server from a client.
+/// What a program is. `letters`: its options besides -h, as for getopt; has('q'): it is a server.
 struct Program {
     const char *name, *purpose, *letters, *example, *port = "65432", *message = "Hello, Server!";
     bool has(char letter) const { return std::strchr(letters, letter); }

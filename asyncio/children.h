@@ -105,7 +105,9 @@ class Child {
         running_task = nullptr;
     }
     static Coroutine<int> wait(std::shared_ptr<State> state) {
-        if (!state->returncode) co_await state->ended.wait();
+        if (!state->returncode) {
+            co_await state->ended.wait();
+        }
         co_return *state->returncode;
     }
     std::shared_ptr<State> state_;

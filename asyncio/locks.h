@@ -158,7 +158,9 @@ class Condition {
     }
     template <class Predicate>
     static Coroutine<void> wait_for(Condition condition, Predicate predicate) {
-        while (!predicate()) co_await condition.wait();
+        while (!predicate()) {
+            co_await condition.wait();
+        }
     }
     std::shared_ptr<State> state_;
 };

@@ -82,7 +82,9 @@ template <class T> class Queue {
         co_return queue.get_nowait();
     }
     static Coroutine<void> join(std::shared_ptr<State> state) {
-        if (state->unfinished > 0) co_await state->finished.wait();
+        if (state->unfinished > 0) {
+            co_await state->finished.wait();
+        }
     }
     std::shared_ptr<State> state_;
 };

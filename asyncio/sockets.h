@@ -60,8 +60,9 @@ inline Coroutine<void> sock_sendall(int socket, std::string bytes) {
     for (std::size_t sent = 0; sent < bytes.size();) {
         const ssize_t size = send(socket, bytes.data() + sent, bytes.size() - sent, 0);
         if (size < 0 && !zen::not_ready()) std::rethrow_exception(os_error("cannot send"));
-        if (size < 0) co_await writable(socket);
-        else sent += std::size_t(size);
+        if (size < 0) {
+            co_await writable(socket);
+        } else sent += std::size_t(size);
     }
 }
 

@@ -47,7 +47,9 @@ class StreamProtocol : public Protocol, public std::enable_shared_from_this<Stre
     using Self = std::shared_ptr<StreamProtocol>; // the coroutines keep it
     static Coroutine<void> drain(Self self, std::shared_ptr<Transport> transport) {
         if (const auto error = self->reader.exception()) std::rethrow_exception(error);
-        if (transport->is_closing()) co_await sleep(Seconds(0)); // connection_lost may come now
+        if (transport->is_closing()) {
+            co_await sleep(Seconds(0)); // connection_lost may come now
+        }
         if (self->lost_) throw ConnectionResetError("Connection lost", 0);
         if (!self->paused_) co_return;
         StreamWaiter sent(self->draining_);

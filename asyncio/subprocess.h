@@ -87,8 +87,12 @@ class Process {
             in = StreamWriter(pipe.first, pipe.second);
             state_->pipes.push_back(pipe.first);
         }
-        if (out_ends.ours) out = co_await reader_of(state_, std::move(out_ends.ours));
-        if (err_ends.ours) err = co_await reader_of(state_, std::move(err_ends.ours));
+        if (out_ends.ours) {
+            out = co_await reader_of(state_, std::move(out_ends.ours));
+        }
+        if (err_ends.ours) {
+            err = co_await reader_of(state_, std::move(err_ends.ours));
+        }
     }
 
   private:

@@ -75,10 +75,14 @@ Coroutine<void> be_client(Load load, int number) {
     const std::string line = "This is " + std::to_string(number);
     std::optional<Streams> kept;
     for (int i = 0; i < load.repetitions; ++i) try {
-            if (load.approach == 3 && !kept)
+            if (load.approach == 3 && !kept) {
                 kept = co_await asyncio::wait_for(connect(load), load.limit);
-            if (kept) co_await asyncio::wait_for(exchange(load, *kept, line), load.limit);
-            else co_await asyncio::wait_for(exchange_once(load, line), load.limit);
+            }
+            if (kept) {
+                co_await asyncio::wait_for(exchange(load, *kept, line), load.limit);
+            } else {
+                co_await asyncio::wait_for(exchange_once(load, line), load.limit);
+            }
         } catch (const asyncio::TimeoutError &) {
             zen::fail("no answer from " + load.name(), ETIMEDOUT);
         }
@@ -88,8 +92,11 @@ Coroutine<void> be_clients(Load load) {
     const auto start = asyncio::Clock::now();
     std::vector<asyncio::Task<void>> tasks;
     for (int number = 0; number < load.clients; ++number) {
-        if (load.approach == 1) co_await be_client(load, number);
-        else tasks.push_back(asyncio::create_task(be_client(load, number)));
+        if (load.approach == 1) {
+            co_await be_client(load, number);
+        } else {
+            tasks.push_back(asyncio::create_task(be_client(load, number)));
+        }
     }
     co_await asyncio::gather(tasks);
     const asyncio::Seconds time = asyncio::Clock::now() - start;

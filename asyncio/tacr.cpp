@@ -78,8 +78,11 @@ Coroutine<void> serve_client(StreamReader reader, StreamWriter writer, bool echo
     const std::string peer = writer.get_extra_info("peername");
     zen::log("Connected by ", peer);
     try {
-        if (echo) co_await echo_once(reader, writer, peer, limit);
-        else co_await converse(reader, writer, peer, limit);
+        if (echo) {
+            co_await echo_once(reader, writer, peer, limit);
+        } else {
+            co_await converse(reader, writer, peer, limit);
+        }
         writer.close(); // when all answers are sent
         co_await asyncio::wait_for(writer.wait_closed(), limit);
     } catch (const std::exception &error) {

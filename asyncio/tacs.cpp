@@ -46,11 +46,15 @@ Coroutine<void> converse(int client, std::string peer, Limit limit) {
         questions.feed(bytes);
         while (const auto question = questions.next()) {
             const std::string answer(answer_question(peer, *question));
-            if (answer.empty()) co_return co_await hang_up(client);
+            if (answer.empty()) {
+                co_return co_await hang_up(client);
+            }
             co_await asyncio::wait_for(asyncio::sock_sendall(client, answer), limit);
         }
-        if (questions.too_long()) zen::log("Question too long from ", peer);
-        if (questions.too_long()) co_return co_await hang_up(client);
+        if (questions.too_long()) {
+            zen::log("Question too long from ", peer);
+            co_return co_await hang_up(client);
+        }
         co_await asyncio::sleep(0s); // nothing may have had to wait, but others want their turn
     }
     if (!questions.rest().empty())
@@ -73,8 +77,11 @@ Coroutine<void> serve_client(zen::Descriptor client, std::string peer, bool echo
     const int socket = client.get(), on = 1; // no answer waits until others are acknowledged
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     try {
-        if (echo) co_await echo_once(socket, peer, limit);
-        else co_await converse(socket, peer, limit);
+        if (echo) {
+            co_await echo_once(socket, peer, limit);
+        } else {
+            co_await converse(socket, peer, limit);
+        }
     } catch (const std::exception &error) {
         zen::log("Error with ", peer, ": ", error.what());
     }
@@ -86,7 +93,9 @@ Coroutine<void> accept_clients(int listener, bool echo, Limit limit) {
     asyncio::NextTurn next_turn;
     for (bool exhausted = false;;) {
         try {
-            if (exhausted) co_await asyncio::sleep(100ms);
+            if (exhausted) {
+                co_await asyncio::sleep(100ms);
+            }
             auto accepted = co_await asyncio::sock_accept(listener);
             auto &[client, peer] = accepted;
             asyncio::create_task(

@@ -124,7 +124,9 @@ Coroutine<void> condition() {
 
 // ---- Beside the loop
 Coroutine<void> count_turns(int *turns) {
-    for (; true; ++*turns) co_await sleep(50ms);
+    for (; true; ++*turns) {
+        co_await sleep(50ms);
+    }
 }
 int slow_square(int x) {
     print("the thread computes");

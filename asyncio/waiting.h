@@ -248,7 +248,9 @@ inline Coroutine<void> cancel_and_wait(AnyFuture future) {
 /// Waits for a coroutine, which runs in this task. If the time is over first, it is cancelled, and
 /// when it has ended, TimeoutError is thrown. With no time at all it is not begun.
 template <class T> Coroutine<T> wait_for(Coroutine<T> coroutine, std::optional<Seconds> timeout) {
-    if (!timeout) co_return co_await coroutine;
+    if (!timeout) {
+        co_return co_await coroutine;
+    }
     if (*timeout <= Seconds(0)) throw TimeoutError();
     Timeout deadline(*timeout);
     try {
@@ -263,7 +265,9 @@ Coroutine<T> wait_for(F function, std::optional<Seconds> timeout) {
 }
 /// The same for a future or a task.
 template <class T> Coroutine<T> wait_for(Future<T> future, std::optional<Seconds> timeout) {
-    if (!timeout || future.done()) co_return co_await future;
+    if (!timeout || future.done()) {
+        co_return co_await future;
+    }
     if (*timeout <= Seconds(0)) {
         co_await cancel_and_wait(future);
         if (future.cancelled()) throw TimeoutError();

@@ -1,5 +1,19 @@
 # The rules of what is tested, graded, measured and looked at, for the Makefile, which includes this
 # file and has the lists of the programs and the flags.
+## make check-lab    do all that LAB.md and README.md say, and compare (ONLY='mzts': such titles only;
+##                   NEWCOMER=1: one after the other, in one copy in which nothing is built yet)
+## make faults       run the tests of what every program survives (as root they are more)
+## make fuzz TIME=60  let libFuzzer (clang++) look for bad input, for so many seconds a target
+## make soak SERVER=tae TIME=600 SEED=1
+##                   a mix of polite and hostile clients for so many seconds (60), by that seed
+##                   (SERVER=chats: a chat of 200, 20 of them hostile)
+## make grade        grade these programs, or with FROM=DIR a submission; or make grade-NAME (grade-tas)
+## make grade-class FROM=DIR  grade the students in DIR (tests/README.md: in ten steps); build/grades/
+##                   ROSTER=FILE COLUMN=NAME STUDENT=NAME AT_ONCE=N NOBODY=1, and as for gradescope:
+## make gradescope EXERCISES="zens:2 tas" SCALE=100  write an autograder into build/gradescope/
+## make check-grader  grade wrong and right programs (tests/wrong, tests/right) to test the grader
+## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
+## make lint         find mistakes (clang-tidy, cppcheck, -fanalyzer) and calls not in POSIX; or make lint-zens
 NAMES := $(ZEN) $(FRAMING) $(ASYNCIO)
 GRADED := $(ZEN) framing asyncio
 # What `make lint` looks at. Not asyncio/: cppcheck 2.10 cannot read the templates there, clang-tidy 14 takes minutes for each

@@ -212,7 +212,7 @@ files_for(const fs::path &kit, const Plan &plan,
             text = skeleton(text, found->second);
         if (name == "LAB.md") text = lab_for_students(text, plan, tasks);
         if (name == "README.md") text = for_students(text);
-        if (name == "Makefile") text = makefile_for_students(text);
+        if (name == "Makefile" || name.ends_with(".mk")) text = makefile_for_students(text);
         if (name.rfind("tests/grade/check", 0) == 0) text = without_hidden_checks(text);
         files[name] = text;
     };

@@ -1,4 +1,7 @@
 # What students get: make handout writes it to build/handout/. No part of it is this file.
+## make handout      write what students get to build/handout/: WRITE="zens mzts tae:2" LEVEL=1, 2 or 3
+##                   choose what they write; make handout-zip packs it, CHECK=DIR looks at a class
+## make check-handout  build and grade all skeletons of a handout, at each level
 .PHONY: handout handout-zip check-handout
 
 # Those of the path through LAB.md that is for everybody.
