@@ -56,7 +56,7 @@ void switch_loopback_on() {
 OwnNetwork::Before::Before()
     : network(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)),
       mounts(open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC)),
-      directory(open(".", O_RDONLY | O_CLOEXEC)) {
+      root(open("/", O_RDONLY | O_CLOEXEC)), directory(open(".", O_RDONLY | O_CLOEXEC)) {
     if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) fail("no network of its own");
 }
 
@@ -64,8 +64,9 @@ OwnNetwork::Before::~Before() {
     // Only a thread that is alone may go back, and one that has been joined may not be quite gone.
     const bool back = setns(network, CLONE_NEWNET) == 0 &&
                       eventually([&] { return setns(mounts, CLONE_NEWNS) == 0; }) &&
+                      fchdir(root) == 0 && chroot(".") == 0 && // setns went to the system's root
                       fchdir(directory) == 0;
-    for (const int descriptor : {network, mounts, directory}) close(descriptor);
+    for (const int descriptor : {network, mounts, root, directory}) close(descriptor);
     if (!back) std::abort(); // all tests that follow would be elsewhere
 }
 

@@ -27,7 +27,7 @@ class OwnNetwork {
         ~Before();
         Before(const Before &) = delete;
         Before &operator=(const Before &) = delete;
-        int network, mounts, directory;
+        int network, mounts, root, directory;
     } before_;
 };
 
