@@ -45,7 +45,7 @@ CHECK_OF_EACH(zens, "sleeps in accept and in recv", "[pts:2][mechanism][needs:se
            "with a silent client.",
            "One thread does all: it sleeps in accept while there is no client, and in recv while "
            "its client says nothing.");
-    by_hand("", "cat /proc/$(pgrep -n -x zens)/syscall     # the first number; or: strace -p");
+    by_hand("", "cat /proc/PID/syscall     # the first number; or: strace -p");
     Server server(program, patient(program));
     expect_threads(server, 1, "(there must be one alone)");
     expect_a_thread_in(server, accept_calls, "accept", "while there is no client");
@@ -61,7 +61,7 @@ CHECK_OF_EACH(zus, "answers in one thread", "[pts:2][mechanism][needs:serves one
         "1000 datagrams are asked while its threads, its children and its system call are looked "
         "at.",
         "zus is iterative: one thread, which sleeps in recvfrom and answers what it receives.");
-    by_hand("", "cat /proc/$(pgrep -n -x zus)/syscall     # the first number; or: strace -p");
+    by_hand("", "cat /proc/PID/syscall     # the first number; or: strace -p");
     Server server(program);
     expect_a_thread_in(server, receive_calls, "recvfrom", "while nobody asks");
     const Seen seen = watch_answers(server);
@@ -80,7 +80,7 @@ CHECK_OF_EACH(mzts, "has N workers", "[pts:2][mechanism][needs:serves one client
            "The pool is made once, at the start: N workers and the master, however many clients "
            "there are. The master sleeps in accept and serves nobody itself.");
     by_hand("make mzts && ./mzts/mzts -w 3",
-            "ls /proc/$(pgrep -n -x mzts)/task | wc -l     # 4; again with clients");
+            "ls /proc/PID/task | wc -l     # 4; again with clients");
     Server server(program, patient(program, {"-w", "3"}));
     expect_threads(server, 4, "before the first client");
     expect_one_master_in(server, accept_calls, "accept");
@@ -138,7 +138,7 @@ CHECK_OF_EACH(mzus, "has N workers", "[pts:3][mechanism][needs:serves one client
         "With -w 3, the threads are counted before the first datagram and while 1000 are asked.",
         "The pool is made once, at the start: N workers and the master, which sleeps in recvfrom "
         "and answers nothing itself.");
-    by_hand("make mzus && ./mzus/mzus -w 3", "ls /proc/$(pgrep -n -x mzus)/task | wc -l     # 4");
+    by_hand("make mzus && ./mzus/mzus -w 3", "ls /proc/PID/task | wc -l     # 4");
     Server server(program, {"-w", "3"});
     expect_threads(server, 4, "before the first datagram");
     expect_a_thread_in(server, receive_calls, "recvfrom", "while nobody asks");
@@ -158,8 +158,7 @@ CHECK_OF_EACH(sszt, "starts a thread for each client",
     trying("20 clients talk, one after the other; each time the threads are counted.",
            "The threading mix-in starts a thread for each connection, so one client more is one "
            "thread more.");
-    by_hand("",
-            "nc -d 127.0.0.1 65432 & sleep 1; ls /proc/$(pgrep -n -x sszt)/task | wc -l     # 2");
+    by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ls /proc/PID/task | wc -l     # 2");
     Server server(program, patient(program));
     std::vector<Talk> clients = talking_clients(server, 1);
     const std::size_t others = threads_without_clients(server);
@@ -173,7 +172,7 @@ CHECK_OF_EACH(sszt, "starts a thread for each client",
 CHECK_OF_EACH(sszt, "lets its threads go", "[pts:1][needs:starts a thread for each client]") {
     trying("Five clients talk and leave; then the threads are counted.",
            "When its client has gone, a thread ends; and somebody must join or detach it.");
-    by_hand("", "./zenc/zenc; ls /proc/$(pgrep -n -x sszt)/task | wc -l     # 1");
+    by_hand("", "./zenc/zenc; ls /proc/PID/task | wc -l     # 1");
     Server server(program);
     std::vector<Talk> clients = talking_clients(server, 1);
     const std::size_t others = threads_without_clients(server);
@@ -186,7 +185,7 @@ CHECK_OF_EACH(sszt_fork, "forks a process for each client",
               "[pts:2][mechanism][needs:serves one client]") {
     trying("With -f, five clients talk, one after the other; each time the children are counted.",
            "With -f, the forking mix-in starts a child process for each connection.");
-    by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ps --ppid $(pgrep -o -x sszt)");
+    by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; ps --ppid PID");
     Server server(program, patient(program));
     std::vector<Talk> clients;
     std::size_t threads_with_one = 0;
@@ -203,7 +202,7 @@ CHECK_OF_EACH(sszt_fork, "leaves no zombie",
     trying("With -f, 20 clients talk and leave; then the children are counted.",
            "Collect children that have ended with waitpid, else they stay as zombies: \"defunct\" "
            "in the output of ps.");
-    by_hand("", "./zenc/zenc; sleep 1; ps --ppid $(pgrep -o -x sszt)     # none");
+    by_hand("", "./zenc/zenc; sleep 1; ps --ppid PID     # none");
     Server server(program);
     talking_clients(server, 20).clear();
     expect_children(server, 0, "when all clients have left");
@@ -228,7 +227,7 @@ CHECK_OF_EACH(sszt_fork, "frees the port when it is killed",
         "A child inherits the listening socket. It must close it, or the port is in use for as "
         "long as the child lives.");
     by_hand("make sszt && ./sszt/sszt -f",
-            "nc -d 127.0.0.1 65432 & sleep 1; pkill -KILL -o -x sszt; ./sszt/sszt -f");
+            "nc -d 127.0.0.1 65432 & sleep 1; kill -KILL PID; ./sszt/sszt -f");
     const std::string host = host_of_our_own();
     Server first(program, {}, host);
     const Talk client = talking_client(first);
@@ -243,7 +242,7 @@ CHECK_OF_EACH(sszu, "starts a thread for each datagram",
     trying("1000 datagrams are asked while the threads and children of the server are looked at.",
            "The threading mix-in starts a thread for each datagram, which ends when that is "
            "answered.");
-    by_hand("", "strace -f -c -e trace=clone,clone3 -p $(pgrep -n -x sszu)     # and ./zuc/zuc");
+    by_hand("", "strace -f -c -e trace=clone,clone3 -p PID     # and ./zuc/zuc");
     Server server(program);
     const Seen seen = watch_answers(server);
     require(seen.children == 0 && !seen.waited_for_children, "it has started child processes");
@@ -259,7 +258,7 @@ CHECK_OF_EACH(sszu_fork, "forks a process for each datagram",
               "[pts:2][mechanism][needs:leaves no zombie]") {
     trying("With -f, 1000 datagrams are asked while the children of the server are looked at.",
            "With -f, the forking mix-in starts a child process for each datagram.");
-    by_hand("", "strace -f -c -e trace=clone,clone3 -p $(pgrep -o -x sszu)     # and ./zuc/zuc");
+    by_hand("", "strace -f -c -e trace=clone,clone3 -p PID     # and ./zuc/zuc");
     Server server(program);
     const Seen seen = watch_answers(server);
     require(seen.children > 0 || seen.waited_for_children,
@@ -272,7 +271,7 @@ CHECK_OF_EACH(sszu_fork, "forks a process for each datagram",
 CHECK_OF_EACH(sszu_fork, "leaves no zombie", "[pts:1][needs:serves one client][faults][row 25]") {
     trying("With -f, 20 datagrams are answered; then the children are counted.",
            "Collect children that have ended with waitpid, else they stay as zombies.");
-    by_hand("", "./zuc/zuc; sleep 1; ps --ppid $(pgrep -o -x sszu)     # none");
+    by_hand("", "./zuc/zuc; sleep 1; ps --ppid PID     # none");
     Server server(program);
     Ask client(server);
     for (int i = 0; i < 20; ++i) {

@@ -138,7 +138,7 @@ CHECK_OF_EACH(udp_servers, "sleeps when it has nothing to do", "[pts:1][needs:se
     trying("After an answer, the processor time of the server is measured for half a second.",
            "A server that waits must sleep in a system call: no loop with a timeout of 0, no "
            "recvfrom on a non-blocking socket again and again.");
-    by_hand("", "top -b -n 1 -p $(pgrep -n " + program.file() + ")     # the column %CPU");
+    by_hand("", "top -b -n 1 -p PID     # the column %CPU");
     Server server(program);
     serve_another(server);
     check_idle(server);
@@ -149,7 +149,7 @@ CHECK_OF_EACH(udp_servers, "stops on SIGINT and SIGTERM",
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM.",
            "Wait for signals where you wait for datagrams; then print \"Server stopped\", end all "
            "threads and children, and return 0.");
-    by_hand("", "pkill -INT -n -x " + program.file());
+    by_hand("", "kill -INT PID");
     for (const int signal : {SIGINT, SIGTERM}) {
         Server server(program);
         serve_another(server);

@@ -137,8 +137,7 @@ void expect_to_sleep_in(const Program &program, const std::set<long> &calls,
            "server sleeps in.",
            "One thread serves all clients, and waits for all of them at once in " + name +
                ", in no other call: not in recv or send either, for its sockets are non-blocking.");
-    by_hand("", "cat /proc/$(pgrep -n -x " + program.file() +
-                    ")/syscall     # the first number is the system call; or: strace -p");
+    by_hand("", "cat /proc/PID/syscall     # the first number is the system call; or: strace -p");
     if (test::is_tcp_server(program)) expect_tcp_to_sleep_in(program, calls, name);
     else expect_udp_to_sleep_in(program, calls, name);
 }
@@ -197,8 +196,7 @@ CHECK_OF_EACH(tcp_event_loops, "stops reading from a client that does not read",
            "While more than 64 KiB of answers wait for a client, do not read from it: else its "
            "answers fill the memory.");
     by_hand("", "yes 'Simple is better than?' | head -c 50000000 | nc 127.0.0.1 65432 | sleep 60 & "
-                "sleep 20; ps -o rss,cmd -p $(pgrep -n -x " +
-                    program.file() + ")");
+                "sleep 20; ps -o rss,cmd -p PID");
     Server server(program, {"-q"});
     Talk greedy(server, 4096);
     const std::string questions = test::repeat(three_questions, 48 * 1024 * 1024 / 71);

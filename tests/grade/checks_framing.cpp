@@ -315,8 +315,7 @@ CHECK_OF_EACH(framing_servers, "sleeps when it has nothing to do",
     trying("A silent client is connected; the processor time of the server is measured for half a "
            "second.",
            "A server that waits must sleep in a system call.");
-    by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & top -b -n 1 -p $(pgrep -n " +
-                    program.file() + ")");
+    by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & top -b -n 1 -p PID");
     Server server(program);
     Talk client(server);
     echo(server, client, "Hello");
@@ -328,8 +327,7 @@ CHECK_OF_EACH(framing_servers, "stops on SIGINT and SIGTERM",
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM, while a client is connected.",
            "Wait for signals where you wait for clients; then print \"Server stopped\", end all "
            "threads and children, and return 0.");
-    by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & sleep 1; pkill -INT -n -x " +
-                    program.file());
+    by_hand("", "nc -d 127.0.0.1 " + std::string(program.port) + " & sleep 1; kill -INT PID");
     for (const int signal : {SIGINT, SIGTERM}) {
         Server server(program);
         Talk client(server);

@@ -108,7 +108,7 @@ CHECK_OF_EACH(abs_server, "makes no room for what is only announced",
         "takes the memory at once, and clients need not send anything for it.");
     by_hand("",
             "for i in $(seq 64); do (printf '\\000\\020\\000\\000x'; sleep 9) | nc -N 127.0.0.1 "
-            "8888 & done; sleep 3; grep VmRSS /proc/$(pgrep -n abs)/status");
+            "8888 & done; sleep 3; grep VmRSS /proc/PID/status");
     Server server(program);
     echo_another(server, "a client was not served");
     const long before = test::peak_memory(server.pid());

@@ -47,9 +47,8 @@ void let_many_wait(const Program &program) {
            "The second argument of listen is how many connections may wait until they are "
            "accepted: with a small number, clients that come at the same moment are kept out.");
     chapter("The programs from outside");
-    by_hand("", "pkill -STOP -x " + program.file() +
-                    "; (for i in {1..200}; do exec {fd}<>/dev/tcp/127.0.0.1/" +
-                    std::string(program.port) + "; done; echo all)     # then pkill -CONT");
+    by_hand("", "kill -STOP PID; (for i in {1..200}; do exec {fd}<>/dev/tcp/127.0.0.1/" +
+                    std::string(program.port) + "; done; echo all)     # then kill -CONT PID");
     std::ifstream most("/proc/sys/net/core/somaxconn");
     if (int count = 0; !(most >> count) || count < 200)
         undetermined(
@@ -165,7 +164,7 @@ CHECK_OF_EACH(mzts, "has a bounded queue",
     by_hand(
         "make mzts && ./mzts/mzts -q -w 1",
         "(for i in {1..200}; do exec {fd}<>/dev/tcp/127.0.0.1/65432; done; sleep 9) & sleep 2; ls "
-        "/proc/$(pgrep -n -x mzts)/fd | wc -l");
+        "/proc/PID/fd | wc -l");
     Server server(program, {"-w", "1"});
     const std::size_t before = descriptors(server);
     if (before == 0) undetermined("the system does not tell how many descriptors a process has");

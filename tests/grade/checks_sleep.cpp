@@ -46,13 +46,6 @@ void expect_to_sleep(Server &server, const std::string &when) {
              " ms of processor time");
 }
 
-std::string process(const Program &program) { return "$(pgrep -o -x " + program.file() + ")"; }
-
-std::string wake_ups(const Program &program) {
-    return "grep -h ^vol /proc/" + process(program) +
-           "/task/*/status     # twice: it must not grow";
-}
-
 } // namespace
 
 CHECK_OF_EACH(servers, "is woken by events alone",
@@ -65,7 +58,7 @@ CHECK_OF_EACH(servers, "is woken by events alone",
         "without a time limit, on a condition variable in a pool, and let a signal interrupt "
         "the wait.");
     chapter("The programs from outside");
-    by_hand("", wake_ups(program));
+    by_hand("", "grep -h ^vol /proc/PID/task/*/status     # twice: it must not grow");
     Server server(program);
     if (!is_stream) {
         Ask client(server);
@@ -93,8 +86,8 @@ CHECK_OF_EACH(tcp_servers, "sleeps while a client does not read",
            "again. A client that is not read from now must not be waited for either.");
     by_hand("",
             "(for i in $(seq 300000); do printf 'Simple is better than?'; done) | nc 127.0.0.1 " +
-                std::string(program.port) + " | sleep 20 & sleep 5; top -b -n 1 -p " +
-                process(program) + "     # the column %CPU");
+                std::string(program.port) +
+                " | sleep 20 & sleep 5; top -b -n 1 -p PID     # the column %CPU");
     Server server(program, {"-q"});
     Talk client(server, 4096);
     const std::string asked = simple_exchange(program).question;

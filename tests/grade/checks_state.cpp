@@ -46,8 +46,7 @@ void expect_answers_together(const Program &program) {
            "been answered; each time it is measured how long that takes.",
            "Put the answers together and send them with one call, or set TCP_NODELAY: a second "
            "send waits until the client's kernel has acknowledged the first, mostly 40 ms.");
-    by_hand("", "strace -r -e trace=recvfrom,sendto -p $(pgrep -n -x " + program.file() +
-                    ")     # one sendto for all answers");
+    by_hand("", "strace -r -e trace=recvfrom,sendto -p PID     # one sendto for all answers");
     Server server(program);
     Talk client(server);
     test::Exchange three = test::pipelined(program);
@@ -124,11 +123,10 @@ CHECK_OF_EACH(mzts, "has a worker for each of N clients", "[pts:1][needs:makes c
            "all three must be answered while they stay. This is done 15 times.",
            "Each client that is put on the queue needs a notify_one: without one because the "
            "queue was not empty, a worker sleeps on while a client waits.");
-    by_hand(
-        "make mzts && ./mzts/mzts -w 3",
-        "pkill -STOP -x mzts; for i in 1 2 3; do (printf 'Simple is better than?'; sleep 3) | nc "
-        "-N 127.0.0.1 65432 & done; sleep 1; pkill -CONT -x mzts; wait     # three answers at "
-        "once");
+    by_hand("make mzts && ./mzts/mzts -w 3",
+            "kill -STOP PID; for i in 1 2 3; do (printf 'Simple is better than?'; sleep 3) | nc "
+            "-N 127.0.0.1 65432 & done; sleep 1; kill -CONT PID; wait     # three answers at "
+            "once");
     Server server(program, {"-w", "3"});
     for (int round = 0; round < 15; ++round) {
         std::vector<Talk> clients;

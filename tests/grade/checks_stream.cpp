@@ -187,8 +187,7 @@ CHECK_OF_EACH(stream_programs, "goes on after a stop",
            "A system call that was interrupted fails with EINTR, as recv with a time limit does "
            "after SIGCONT: that is no error of the client, so make the call again.");
     by_hand("", "(printf 'Simple is '; sleep 3; printf 'better than?'; sleep 1) | nc -N 127.0.0.1 "
-                "65432 & sleep 1; pkill -STOP -n -x " +
-                    program.file() + "; sleep 1; pkill -CONT -n -x " + program.file() + "; wait");
+                "65432 & sleep 1; kill -STOP PID; sleep 1; kill -CONT PID; wait");
     Server server(program, patient(program));
     Talk client(server);
     client.send("Simple is ");

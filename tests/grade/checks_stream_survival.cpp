@@ -70,9 +70,9 @@ CHECK_OF_EACH(zen_tcp_servers, "closes its descriptors", "[pts:1][needs:serves o
            "unrecognized question, while the server may have 40 descriptors.",
            "Close the socket of each client on every way out: after the end of file, an error, an "
            "unrecognized question.");
-    by_hand("",
-            "for i in 1 2 3 4 5 6 7 8 9; do ./zenc/zenc > /dev/null; done; ls /proc/$(pgrep -n " +
-                program.file() + ")/fd | wc -l");
+    by_hand(
+        "",
+        "for i in 1 2 3 4 5 6 7 8 9; do ./zenc/zenc > /dev/null; done; ls /proc/PID/fd | wc -l");
     Limits limits;
     limits.descriptors = 40;
     Server server(program, {}, "127.0.0.1", limits);
@@ -95,8 +95,7 @@ CHECK_OF_EACH(zen_tcp_servers, "sleeps when it has nothing to do",
         "is measured for half a second, and once more when both have left.",
         "A server that waits must sleep in a system call: no loop with a timeout of 0, no "
         "interest in POLLOUT while there is nothing to send.");
-    by_hand("", "nc -d 127.0.0.1 65432 & top -b -n 1 -p $(pgrep -n " + program.file() +
-                    ")     # the column %CPU");
+    by_hand("", "nc -d 127.0.0.1 65432 & top -b -n 1 -p PID     # the column %CPU");
     Server server(program);
     {
         Talk first(server);
@@ -117,7 +116,7 @@ CHECK_OF_EACH(zen_tcp_servers, "stops on SIGINT and SIGTERM",
     trying("The server gets SIGINT (Ctrl-C), and another one SIGTERM, while a client is connected.",
            "Wait for signals where you wait for clients; then print \"Server stopped\", end all "
            "threads and children, and return 0.");
-    by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; pkill -INT -n -x " + program.file());
+    by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; kill -INT PID");
     for (const int signal : {SIGINT, SIGTERM}) {
         Server server(program);
         Talk client(server);
@@ -133,8 +132,8 @@ CHECK_OF_EACH(one_process_servers, "starts again on the same port",
            "once.",
            "Set SO_REUSEADDR on the listening socket before bind: connections of the first server "
            "are in TIME_WAIT for a minute.");
-    by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; pkill -KILL -n -x " + program.file() + "; make " +
-                    program.file() + " && ./" + std::string(program.path));
+    by_hand("", "nc -d 127.0.0.1 65432 & sleep 1; kill -KILL PID; make " + program.file() +
+                    " && ./" + std::string(program.path));
     const std::string host = host_of_our_own();
     std::uint16_t port = 0;
     {

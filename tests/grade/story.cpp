@@ -141,6 +141,8 @@ std::string compose(const std::string &what, const std::string &expected,
                                std::string(story.program->path) + story.options;
     add_line(text, "by hand:", "terminal 1:  " + story.first_terminal);
     if (!story.second_terminal.empty()) add_line(text, "", "terminal 2:  " + story.second_terminal);
+    if (story.second_terminal.find("PID") != std::string::npos)
+        add_line(text, "", "(PID: the number that ss -tulnp shows behind pid=)");
     return printable(text);
 }
 

@@ -6,8 +6,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <map>
 #include <regex>
 #include <set>
+#include <sstream>
+#include <tuple>
 
 namespace lab {
 
@@ -151,13 +155,14 @@ std::string check_values(const std::vector<Document> &documents, const Kit &kit)
 // The sections of the chapters of exercises. A chapter that does not begin with the first of them,
 // such as the two on grading, is none of these.
 const std::vector<std::string> shape = {
-    "What you will learn", "The idea", "Run it", "Read it", "Break it", "Measure it", "Questions",
-    "What the tests check"};
+    "The idea", "Run it",     "Read it",   "Write it",
+    "Break it", "Measure it", "Questions", "What the tests check"};
 
 // This one has no program of its own to break.
 const std::string nothing_to_break = "The picture: make bench";
 
-// Each chapter of an exercise has these sections in this order, but that not each measures.
+// Each chapter of an exercise has these sections in this order, but that not each measures or has
+// something to be written.
 std::string check_shape(const Document &document) {
     std::map<std::string, std::vector<std::string>> parts;
     for (const Section &section : document.sections)
@@ -166,12 +171,46 @@ std::string check_shape(const Document &document) {
     for (const auto &[chapter, titles] : parts) {
         if (titles.front() != shape.front()) continue;
         std::vector<std::string> expected = shape;
-        if (std::find(titles.begin(), titles.end(), "Measure it") == titles.end())
-            expected.erase(std::find(expected.begin(), expected.end(), "Measure it"));
+        for (const char *optional : {"Write it", "Measure it"})
+            if (std::find(titles.begin(), titles.end(), optional) == titles.end())
+                expected.erase(std::find(expected.begin(), expected.end(), optional));
         if (chapter == nothing_to_break)
             expected.erase(std::find(expected.begin(), expected.end(), "Break it"));
         if (titles != expected) errors += document.name + ": " + chapter + ": not as the others\n";
     }
+    return errors;
+}
+
+// The path for everybody and the whole have so many words, as wc counts them. A section belongs to the
+// path if it begins with "**[core]**", or its chapter does and it does not begin with "**[more]**".
+// What the tests check is for who looks something up.
+std::string check_length(const Document &document) {
+    constexpr std::ptrdiff_t most_core = 9'000, most_words = 30'000;
+    std::ptrdiff_t core = 0, all = 0;
+    bool chapter_is_core = true, is_core = true; // what stands before the first chapter is
+    auto section = document.sections.begin();
+    for (std::size_t i = 0; i < document.lines.size(); ++i) {
+        const std::string &line = document.lines[i];
+        if (section != document.sections.end() && section->line == static_cast<int>(i) + 1) {
+            if (section->level == 2) chapter_is_core = false;
+            is_core = chapter_is_core && section->title != shape.back();
+            ++section;
+        }
+        if (begins_with(line, "**[core]**") || begins_with(line, "**[more]**"))
+            is_core = begins_with(line, "**[core]**");
+        if (section != document.sections.begin() && std::prev(section)->level == 2)
+            chapter_is_core = is_core;
+        std::istringstream text(line);
+        const auto words = std::distance(std::istream_iterator<std::string>(text), {});
+        all += words;
+        if (is_core) core += words;
+    }
+    std::string errors;
+    for (const auto &[part, words, most] :
+         {std::tuple("path for everybody", core, most_core), {"whole", all, most_words}})
+        if (words > most)
+            errors += document.name + ": the " + part + " has " + std::to_string(words) +
+                      " words, more than " + std::to_string(most) + "\n";
     return errors;
 }
 
@@ -228,6 +267,7 @@ std::vector<Fact> check_facts(const std::vector<Document> &documents) {
             {"what is to be read is in the file that is named", check_places(documents, kit)},
             {"constants have the values that the text gives", check_values(documents, kit)},
             {"the chapters have one shape", check_shape(handout)},
+            {"the path for everybody, and the whole, are short enough", check_length(handout)},
             {"the graded questions of a chapter give ten points", check_points(handout)},
             {"on another system make builds what needs no epoll, and says so of the rest",
              check_other_systems()},

@@ -13,7 +13,7 @@ namespace {
 const std::set<std::string> world = {
     "telnet", "telnet 127.0.0.1 65432", "catch2", "abort", "kqueue", "kevent", "ppoll",
     "epoll_pwait", "signalfd", "Content-Length", "valgrind", "not run", "clone", "clone3", "wait4",
-    "chmod 700",
+    "futex", "chmod 700",
     // Files that the benchmark and the grader write, and a column of one.
     "build/bench.csv", "build/bench.svg", "bytes_per_idle", "build/grades/grades.csv",
     "build/grades/roster.csv", "build/gradescope/", "build/handout/", "build/hunt/",
@@ -135,7 +135,8 @@ bool Names::known(const std::string &span) const {
     if (world.count(span) || shown_.words.count(span)) return true;
     if (shown_.text.find(span) != shown_.text.npos) return true;
     if (is_file(span)) return known_file(span);
-    static const std::regex name("(~?\\w+)(::~?\\w+)*(\\(\\))?");
+    static const std::regex name("(~?\\w+)(::~?\\w+)*(\\(\\))?"), page("man [2-7] (\\w+)");
+    if (std::smatch match; std::regex_match(span, match, page)) return kit_.has_name(match[1]);
     if (std::regex_match(span, name))
         return kit_.has_name(std::regex_replace(span, std::regex("[()~]"), ""));
     return known_command(parts) || kit_.has_text(span) || known_log_line(span);
