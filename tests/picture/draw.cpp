@@ -11,8 +11,8 @@ namespace picture {
 namespace {
 
 constexpr double width = 800, left = 148, right = 12; // in pixels; names stand on the left
-constexpr double top = 50, client_height = 54, server_height = 36;
-constexpr double bar_height = 20, letter = 6.4; // how wide a letter of a bar's name is, at most
+constexpr double top = 50, client_height = 66, server_height = 36;
+constexpr double bar_height = 20, letter = 6.1; // how wide a letter is, about
 
 [[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...) {
     char text[600];
@@ -81,11 +81,17 @@ const Look &look_of(const std::string &name) {
 std::string style() {
     std::string light, dark;
     for (const Look &look : looks()) {
-        light += format(".%s { fill: %s }\n", look.kind, look.light);
-        dark += format(".%s { fill: %s }\n", look.kind, look.dark);
+        light += format(".%s { fill: %s } .on-%s { stroke: %s }\n", look.kind, look.light,
+                        look.kind, look.light);
+        dark += format(".%s { fill: %s } .on-%s { stroke: %s }\n", look.kind, look.dark, look.kind,
+                       look.dark);
     }
     return "<style>\n"
-           "text { font: 12px sans-serif; fill: #202020 }\n"
+           // Around each letter is some of the ground, so that lines do not cross it.
+           "text { font: 12px sans-serif; fill: #202020; paint-order: stroke; stroke-width: 3;\n"
+           "       stroke-linejoin: round }\n"
+           ".question-text { fill: #0050b0; stroke: #ffffff }\n"
+           ".answer-text { fill: #b03000; stroke: #ffffff }\n"
            ".title { font-size: 17px; font-weight: bold }\n"
            ".name { font-weight: bold; font-size: 13px }\n"
            ".small { font-size: 11.5px; fill: #505050 }\n"
@@ -93,6 +99,7 @@ std::string style() {
            ".band { fill: #f3f4f6 }\n"
            ".grid { stroke: #d4d4d4; fill: none }\n"
            ".life { stroke: #606060; fill: none }\n"
+           ".of-server { stroke-width: 3 }\n"
            ".bar { stroke: #606060; stroke-width: 1 }\n"
            ".tick { stroke: #202020; stroke-width: 1.5; fill: none }\n"
            ".dot { stroke: #202020; stroke-width: 1.5; fill: #202020 }\n"
@@ -105,6 +112,8 @@ std::string style() {
            light +
            "@media (prefers-color-scheme: dark) {\n"
            "text { fill: #e8e8e8 }\n"
+           ".question-text { fill: #6ab0ff; stroke: #16181c }\n"
+           ".answer-text { fill: #ff9060; stroke: #16181c }\n"
            ".small { fill: #b8b8b8 }\n"
            ".paper { fill: #16181c }\n"
            ".band { fill: #202329 }\n"
@@ -161,7 +170,8 @@ class Drawing {
         body += bands() + axis();
         for (std::size_t i = 0; i < picture_.lanes.size(); ++i) body += bars(i);
         for (const Arrow &one : picture_.arrows) body += draw_arrow(one);
-        for (std::size_t i = 0; i < picture_.lanes.size(); ++i) body += ticks(i) + notes(i);
+        for (std::size_t i = 0; i < picture_.lanes.size(); ++i)
+            body += ticks(i) + names(i) + notes(i);
         body += legend();
         return format("<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' "
                       "viewBox='0 0 %.0f %.0f'>\n",
@@ -170,7 +180,7 @@ class Drawing {
     }
 
   private:
-    static constexpr double legend_height = 150;
+    static constexpr double legend_height = 145;
 
     double x_of(double at) const {
         const double whole = std::max(picture_.span.end - picture_.span.begin, 1e-6);
@@ -193,8 +203,10 @@ class Drawing {
                               tops_[i], width, height);
             all += text(12, lane.habit.empty() ? y + 4 : y - 3, lane.name, "name");
             if (!lane.habit.empty()) all += text(12, y + 12, lane.habit, "small");
-            all += format("<path class='life' d='M%.1f %.1f H%.1f'/>\n", x_of(lane.begin), y,
-                          x_of(lane.end));
+            // A thread that has served a datagram in no time is to be seen as well.
+            const double begin = x_of(lane.begin), end = std::max(x_of(lane.end), begin + 6);
+            all += format("<path class='life%s' d='M%.1f %.1f H%.1f'/>\n",
+                          lane.is_client ? "" : " of-server", begin, y, end);
         }
         return all;
     }
@@ -207,8 +219,9 @@ class Drawing {
         for (double at = 0; at < seconds; at += step) {
             const double x = x_of(picture_.span.begin + at);
             all += format("<path class='grid' d='M%.1f %.1f V%.1f'/>\n", x, top, bottom_ + 4);
-            all += text(x, bottom_ + 17, format("%.0f", at * 1000), "small",
-                        at == 0 ? "start" : "middle");
+            if (x < width - right - 40) // there stands "ms"
+                all += text(x, bottom_ + 17, format("%.0f", at * 1000), "small",
+                            at == 0 ? "start" : "middle");
         }
         return all + text(width - right, bottom_ + 17, "ms", "small", "end");
     }
@@ -225,13 +238,23 @@ class Drawing {
         const double y = middle(number) - bar_height / 2;
         for (const Bar &bar : picture_.lanes[number].bars) {
             const double begin = x_of(bar.begin), end = x_of(bar.end);
-            const std::string name = name_in(bar, end - begin - 6);
             all +=
                 format("<rect class='bar %s' x='%.1f' y='%.1f' width='%.1f' height='%.0f'>",
                        look_of(bar.name).kind, begin, y, std::max(end - begin, 1.0), bar_height) +
                 "<title>" + escaped(name_in(bar, 1e9)) +
                 format(", %.0f ms", 1000 * (bar.end - bar.begin)) + "</title></rect>\n";
-            if (!name.empty()) all += text((begin + end) / 2, y + 14, name, "", "middle");
+        }
+        return all;
+    }
+
+    // The names in the bars, above the arrows.
+    std::string names(std::size_t number) const {
+        std::string all;
+        for (const Bar &bar : picture_.lanes[number].bars) {
+            const double begin = x_of(bar.begin), end = x_of(bar.end);
+            if (const std::string name = name_in(bar, end - begin - 4); !name.empty())
+                all += text((begin + end) / 2, middle(number) + 4, name,
+                            (std::string("on-") + look_of(bar.name).kind).c_str(), "middle");
         }
         return all;
     }
@@ -245,21 +268,21 @@ class Drawing {
 
     // What a client has sent stands above its bar, what it has received below.
     std::string notes(std::size_t number) const {
-        std::string all;
-        for (const bool sent : {true, false}) {
-            double free = 0; // where the next text may begin
-            std::string before;
-            for (const Note &note : picture_.lanes[number].notes) {
-                if (note.sent != sent) continue;
-                const std::string content = label(note.text);
-                const double x = std::min(x_of(note.at) + 6, width - right - text_width(content));
-                if (x < free)
-                    continue; // two at the same time: the second one would cover the first
-                all += text(x, middle(number) + (sent ? -14 : 22), content,
-                            sent ? "question-head" : "answer-head");
-                free = x + text_width(content);
-            }
+        return notes(number, true, -19, "question-text") + notes(number, false, 25, "answer-text");
+    }
+    std::string notes(std::size_t number, bool sent, double y, const char *look) const {
+        std::vector<std::pair<double, std::string>> texts;
+        for (const Note &note : picture_.lanes[number].notes) {
+            if (note.sent != sent) continue;
+            const double x = x_of(note.at) + 6;
+            if (!texts.empty() && x - texts.back().first < 20)
+                texts.back().second += " " + label(note.text); // at the same time, so to speak
+            else texts.emplace_back(x, label(note.text));
         }
+        std::string all;
+        for (const auto &[x, content] : texts)
+            all += text(std::min(x, width - right - text_width(content)), middle(number) + y,
+                        content, look);
         return all;
     }
 
@@ -267,10 +290,24 @@ class Drawing {
         const double from = middle(one.from), to = middle(one.to);
         const double half = from < to ? bar_height / 2 : -bar_height / 2;
         const bool by_client = picture_.lanes[one.from].is_client;
-        return arrow(x_of(one.sent), from + half, x_of(one.taken), to - half,
+        // An answer often comes in the same millisecond as its question: it is drawn beside that.
+        const double beside = one.kind == Arrow::Kind::bytes && !by_client ? 3 : 0;
+        return arrow(x_of(one.sent) + beside, from + half, x_of(one.taken) + beside, to - half,
                      one.kind != Arrow::Kind::bytes ? "wake"
                      : by_client                    ? "question"
                                                     : "answer");
+    }
+
+    bool uses(const Look &look) const {
+        for (const Lane &lane : picture_.lanes)
+            for (const Bar &bar : lane.bars)
+                if (&look_of(bar.name) == &look) return true;
+        return false;
+    }
+
+    bool has_connections() const {
+        return std::any_of(picture_.arrows.begin(), picture_.arrows.end(),
+                           [](const Arrow &one) { return one.kind == Arrow::Kind::connect; });
     }
 
     std::string legend() const {
@@ -278,6 +315,7 @@ class Drawing {
         const double y = bottom_ + 42;
         double x = 12, line = y;
         for (const Look &look : looks()) {
+            if (!uses(look)) continue;
             const double needed = 26 + text_width(look.meaning) + 12;
             if (x + needed > width) x = 12, line += 22;
             all += format("<rect class='bar %s' x='%.1f' y='%.1f' width='20' height='13'/>\n",
@@ -293,16 +331,17 @@ class Drawing {
         };
         entry(arrow(x, line - 3, x + 28, line - 3, "question"), "question: send to recv", 34);
         entry(arrow(x, line - 3, x + 28, line - 3, "answer"), "answer: send to recv", 34);
-        entry(arrow(x, line - 3, x + 28, line - 3, "wake"),
-              "connect to accept, close to end of file", 34);
+        if (has_connections())
+            entry(arrow(x, line - 3, x + 28, line - 3, "wake"),
+                  "connect to accept, close to end of file", 34);
         line += 26;
         x = 12;
-        const double stem = line - 3;
-        entry(tick(Tick::Kind::accept, x + 5, stem + 3), "accept", 14);
-        entry(tick(Tick::Kind::connect, x + 5, stem + 3), "socket made, connect", 14);
-        entry(tick(Tick::Kind::close, x + 5, stem + 3), "close", 14);
-        entry(format("<path class='life' d='M%.1f %.1f h24'/>\n", x, line - 3),
-              "is there, and not in a call that sleeps", 30);
+        if (has_connections()) entry(tick(Tick::Kind::accept, x + 5, line), "accept", 14);
+        entry(tick(Tick::Kind::connect, x + 5, line),
+              has_connections() ? "connect" : "makes a socket", 14);
+        entry(tick(Tick::Kind::close, x + 5, line), "close", 14);
+        entry(format("<path class='life of-server' d='M%.1f %.1f h24'/>\n", x, line - 3),
+              "is there, and sleeps in no call", 30);
         return all;
     }
 

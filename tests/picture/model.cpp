@@ -124,6 +124,8 @@ class Maker {
     };
     struct Thread {
         std::size_t lane = 0;
+        std::string
+            last; // the call that slept last: restart_syscall goes on with it, after a signal
         std::shared_ptr<NonBlocking> descriptors;
     };
     struct Parent {
@@ -219,8 +221,13 @@ class Maker {
         return number;
     }
 
+    static std::string name_of(Thread &thread, const Call &call) {
+        if (call.name == "restart_syscall") return thread.last;
+        return thread.last = function_name(call);
+    }
+
     void add_call(const Call &call) {
-        const Thread thread = thread_of(call);
+        Thread &thread = thread_of(call);
         Lane &lane = picture_.lanes[thread.lane];
         const double end = call.ended ? call.end : span_.end;
         const bool moves_bytes = receives(call) || sends(call);
@@ -230,8 +237,9 @@ class Maker {
                         : moves_bytes && is_on_socket(call) ? port_in(call.arguments)
                                                             : 0);
         const bool known = client < clients_.size();
-        if (may_sleep(call, *thread.descriptors))
-            add_bar(lane, call.begin, end, function_name(call),
+        const bool short_send = sends(call) && end - call.begin < asleep_in_send;
+        if (may_sleep(call, *thread.descriptors) && !short_send)
+            add_bar(lane, call.begin, end, name_of(thread, call),
                     known && connected != 0 ? clients_[client].name : "");
         if (call.ended) follow(*thread.descriptors, call);
         if (accepts(call) && call.value() >= 0) {

@@ -75,8 +75,9 @@ struct Picture {
     std::vector<Arrow> arrows;
 };
 
-/// A call that took longer than this slept, if it is one that can. In seconds.
-constexpr double asleep = 0.003;
+/// A call that took longer than this, in seconds, slept, if it is one that can. A send seldom has to, and on a
+/// busy machine it takes its time without.
+constexpr double asleep = 0.003, asleep_in_send = 0.05;
 
 /// The name by which a program calls it: "recv" where strace says "recvfrom", with no address.
 std::string function_name(const Call &call);

@@ -139,21 +139,21 @@ using Talk = std::vector<test::Exchange>;
 bool be_silent(Actor &actor, const Talk &, const Metronome &time) {
     time.wait_until(1);
     actor.open();
-    time.wait_until(7);
+    time.wait_until(8);
     actor.leave();
     return true;
 }
 
 bool cut_in_two(Actor &actor, const Talk &talk, const Metronome &time) {
     const std::string &question = talk[0].question;
-    const std::size_t half = question.size() / 2 + 1;
+    const std::size_t half = question.find("better");
     time.wait_until(2);
     actor.open();
     actor.send(question.substr(0, half));
     time.wait_until(4);
     actor.send(question.substr(half));
     const bool answered = actor.receive(talk[0].answer.size());
-    time.wait(1.25);
+    time.wait(1);
     actor.leave();
     return answered;
 }
@@ -165,7 +165,7 @@ bool ask_twice_at_once(Actor &actor, const Talk &talk, const Metronome &time) {
     bool answered = true;
     for (int i = 0; i < 2; ++i) actor.send(talk[0].question);
     for (int i = 0; i < 2 && answered; ++i) answered = actor.receive(talk[0].answer.size());
-    time.wait(1.25);
+    time.wait(1);
     actor.leave();
     return answered;
 }
@@ -177,7 +177,7 @@ bool be_ordinary(Actor &actor, const Talk &talk, const Metronome &time) {
     for (int i = 1; i <= 2 && answered; ++i) {
         actor.send(talk[static_cast<std::size_t>(i)].question);
         answered = actor.receive(talk[static_cast<std::size_t>(i)].answer.size());
-        time.wait(1.5);
+        time.wait(i == 1 ? 3 : 1);
     }
     actor.leave();
     return answered;
@@ -277,7 +277,7 @@ Recorded record(const Program &program, const Tempo &tempo) {
         }
         recorded.problem = run_clients(program, actors, roles, time);
         time.wait(1); // the server is alone again, which is seen as well
-        recorded.span = {time.at(0.5), now()};
+        recorded.span = {time.at(0), now()};
         const bool there = !server.wait_exit(Milliseconds(0));
         server.signal(SIGTERM);
         if (!server.wait_exit(tempo.limit)) server.signal(SIGKILL);

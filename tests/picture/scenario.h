@@ -15,7 +15,7 @@ namespace picture {
 
 /// How the scenario runs. Between two steps there is a pause: what happens in it is what the picture shows.
 struct Tempo {
-    test::Milliseconds pause{120};
+    test::Milliseconds pause{100};
     test::Milliseconds limit{2'000}; ///< how long a client waits for its answers before it leaves
 };
 
