@@ -181,6 +181,19 @@ TEST_CASE("picture: bars, ticks and arrows are made of calls", "[picture]") {
     CHECK(picture.arrows[3].kind == Arrow::Kind::close);
 }
 
+TEST_CASE("picture: what was sent was taken, even if strace's clock is a little early",
+          "[picture]") {
+    picture::Client client = one_client();
+    client.steps[1].begin = client.steps[1].end = 100.302;
+    const Picture picture = make_picture("", read_strace(trace), {client}, {100, 101});
+    const auto arrow =
+        std::find_if(picture.arrows.begin(), picture.arrows.end(), [](const Arrow &one) {
+            return one.from == 0 && one.kind == Arrow::Kind::bytes;
+        });
+    REQUIRE(arrow != picture.arrows.end());
+    CHECK(is_near(arrow->taken, 100.302));
+}
+
 TEST_CASE("picture: a call that cannot sleep has no bar, however long it took", "[picture]") {
     const auto bars = [](const std::string &text) {
         const Picture picture = make_picture("", read_strace(text), {}, {1, 3});

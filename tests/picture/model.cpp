@@ -261,10 +261,19 @@ class Maker {
                                static_cast<std::size_t>(call.value())});
     }
 
-    // Makes the arrows. What is taken was sent before: so sends come first, and each end takes its own.
+    // The order of events. strace begins to measure a call after it has written down when it began: so what is
+    // taken may seem to be taken before it was sent.
+    static double order_of(const Event &event) {
+        const bool takes = event.kind == Event::Kind::receive ||
+                           event.kind == Event::Kind::accept ||
+                           event.kind == Event::Kind::end_of_file;
+        return event.at + (takes ? 0.002 : 0);
+    }
+
+    // Makes the arrows: each end of a call takes what was sent first of all that is on its way.
     void connect_lanes() {
         std::stable_sort(events_.begin(), events_.end(),
-                         [](const Event &a, const Event &b) { return a.at < b.at; });
+                         [](const Event &a, const Event &b) { return order_of(a) < order_of(b); });
         std::map<std::pair<std::size_t, bool>, Way> ways; // by client, and whether to the server
         std::map<std::size_t, Event> connected, closed;   // by client
         const bool datagrams = std::none_of(events_.begin(), events_.end(), [](const Event &event) {
@@ -274,7 +283,7 @@ class Maker {
             const bool by_client = event.lane == event.client;
             const auto add = [&](Arrow::Kind kind, std::size_t lane, double at) {
                 if (seen(at) && seen(event.at))
-                    picture_.arrows.push_back({kind, lane, event.lane, at, event.at});
+                    picture_.arrows.push_back({kind, lane, event.lane, at, std::max(at, event.at)});
             };
             const auto add_from = [&](Arrow::Kind kind, std::map<std::size_t, Event> &earlier) {
                 const auto found = earlier.find(event.client);

@@ -81,7 +81,7 @@ class Reader {
             const auto begun = unfinished_.find(*thread);
             if (name_end == text.npos || begun == unfinished_.end()) return;
             const std::string whole = begun->second.text + std::string(text.substr(name_end + 9));
-            add(*thread, begun->second.time, whole);
+            add(*thread, begun->second.time, whole, *time);
             unfinished_.erase(begun);
         } else if (text.ends_with(pause)) {
             text.remove_suffix(pause.size());
@@ -97,11 +97,13 @@ class Reader {
     }
 
   private:
-    void add(int thread, double begin, std::string_view text) {
+    void add(int thread, double begin, std::string_view text, double resumed = 0) {
         Call call;
         call.thread = thread;
         call.begin = begin;
-        if (read_call(text, call)) trace_.calls.push_back(std::move(call));
+        if (!read_call(text, call)) return;
+        if (call.ended) call.end = std::max(call.end, resumed);
+        trace_.calls.push_back(std::move(call));
     }
 
     struct Begun {
