@@ -7,6 +7,7 @@
 #include "bench/svg.h"
 #include "support/kit.h"
 #include "support/procfs.h"
+#include "support/xml.h"
 
 #include <cmath>
 #include <functional>

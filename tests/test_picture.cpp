@@ -4,6 +4,7 @@
 #include "picture/scenario.h"
 #include "support/kit.h"
 #include "support/procfs.h"
+#include "support/xml.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,38 +1,21 @@
 #include "draw.h"
 
+#include "../support/xml.h"
+
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <map>
 
 namespace picture {
+
+using test::escaped;
+using test::format;
 
 namespace {
 
 constexpr double width = 800, left = 148, right = 12; // in pixels; names stand on the left
 constexpr double top = 50, client_height = 66, server_height = 36;
 constexpr double bar_height = 20, letter = 6.1; // how wide a letter is, about
-
-[[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...) {
-    char text[600];
-    va_list arguments;
-    va_start(arguments, pattern);
-    std::vsnprintf(text, sizeof text, pattern, arguments);
-    va_end(arguments);
-    return text;
-}
-
-std::string escaped(const std::string &text) {
-    std::string all;
-    for (const char c : text) {
-        if (c == '&') all += "&amp;";
-        else if (c == '<') all += "&lt;";
-        else if (c == '>') all += "&gt;";
-        else all += c;
-    }
-    return all;
-}
 
 std::string text(double x, double y, const std::string &content, const char *look = "",
                  const char *anchor = "start") {

@@ -9,8 +9,8 @@ PICTURE := $(patsubst %,$(BUILD)/tests/picture/%.o,strace model draw scenario)
 PICTURES := $(BUILD)/tests/picture/picture
 DRAW = ZEN_KIT=$(KIT) $(PICTURES) -o $(BUILD)/pictures
 
-$(PICTURES): $(PICTURE) $(BUILD)/tests/picture/picture.o $(GRADE_SUPPORT) \
-             $(patsubst %,$(BUILD)/tests/grade/%.o,download results tables)
+$(PICTURES): $(PICTURE) $(GRADE_SUPPORT) \
+             $(patsubst %,$(BUILD)/tests/%.o,picture/picture support/xml grade/download grade/results grade/tables)
 	$(CXX) $(FLAGS) -o $@ $^
 
 pictures: $(PICTURES) $(PROGRAMS)

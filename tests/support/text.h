@@ -1,4 +1,4 @@
-// Bytes as they may be shown in a report, and documents of XML.
+// Bytes as they may be shown in a report.
 #ifndef ZEN_TESTS_TEXT_H
 #define ZEN_TESTS_TEXT_H
 
@@ -9,9 +9,6 @@ namespace test {
 
 /// `bytes` as they may be shown: in quotes, escaped, a long run cut in the middle.
 std::string shown(std::string_view bytes);
-
-/// Whether the tags of a document of XML are balanced, its attributes quoted, its ampersands escaped.
-bool well_formed(const std::string &document);
 
 } // namespace test
 
