@@ -2,13 +2,15 @@
 // it asleep where LAB.md says ("who sleeps in").
 #include "picture/draw.h"
 #include "picture/scenario.h"
-#include "support/kit.h"
+#include "support/graded.h"
 #include "support/procfs.h"
 #include "support/xml.h"
 
 #include <algorithm>
 #include <cmath>
 #include <set>
+
+#include <sys/wait.h>
 
 using namespace test;
 using namespace picture;
@@ -117,6 +119,15 @@ const Asleep by_lab[] = {{"zens", {"accept", "recv"}, {}},
                          {"abs", {"poll"}, {"recv"}},
                          {"ads", {"poll"}, {"recv"}},
                          {"afs", {"poll"}, {"recv"}}};
+
+// What the program that draws prints of a submission; its exit status is to be `status`.
+std::string drawn(const Directory &from, const fs::path &to, const std::string &name, int status) {
+    const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "picture/picture";
+    Process process({program, "-o", to, "-f", from.path, name});
+    const auto ended = process.wait_exit(std::chrono::minutes(5));
+    CHECK_PROGRAM(process, ended && WIFEXITED(*ended) && WEXITSTATUS(*ended) == status);
+    return process.standard_output() + process.standard_error();
+}
 
 // Threads that share a mutex may also sleep until they get it.
 std::set<std::string> without_mutexes(std::set<std::string> names,
@@ -294,4 +305,29 @@ TEST_OF_EACH(servers, "its picture shows who waits for whom, as LAB.md does", "[
         if (is_tcp_server(program)) CHECK(halves[0] < halves[1]);
     }
     CHECK(well_formed(svg(picture)));
+}
+
+TEST_CASE("picture: of a submission, also if it is wrong or not written yet", "[grade][picture]") {
+    if (!needs_strace()) return;
+    const Directory from, pictures;
+    const fs::path &to = pictures.path;
+    std::string source = read("zens/zens.cpp");
+    const auto change = [&](const std::string &old, const std::string &text) {
+        const auto place = source.find(old);
+        REQUIRE(place != source.npos);
+        source.replace(place, old.size(), text);
+        from.write("zens.cpp", source);
+    };
+    change("        send_all(client, answers);\n", "");
+    const std::string said = drawn(from, to, "zens", 0);
+    CHECK(said.find("no answer came to client 2") != said.npos);
+    CHECK(well_formed(read(to / "zens.svg")));
+    fs::remove(to / "zens.svg");
+    change("    char buffer[4096];\n    while (!zen::stopping) {\n",
+           "    char buffer[4096];\n    zen::report(program, \"not written yet: converse\");\n"
+           "    std::exit(1);\n    while (!zen::stopping) {\n");
+    CHECK(drawn(from, to, "zens", 0) == "zens: not written yet: converse\n");
+    CHECK_FALSE(fs::exists(to / "zens.svg"));
+    CHECK(drawn(from, to, "tas", 1) ==
+          "picture: tas: " + from.path.string() + " has no tas/tas.cpp\n");
 }

@@ -45,20 +45,45 @@ void build(const test::Program &server, const fs::path &from, const fs::path &to
     setenv("ZEN_KIT", to.c_str(), 1);
 }
 
-// Writes a picture; false if there is none, as the program is not written yet.
-bool draw(const test::Program &server, const fs::path &to) {
+// The line of a text that says what a program of a handout lacks; empty: none does.
+std::string not_written(const std::string &text) {
+    const auto place = text.find(": not written yet: ");
+    if (place == text.npos) return "";
+    const auto begin = text.rfind('\n', place) + 1; // npos + 1 is 0
+    return text.substr(begin, text.find('\n', place) - begin);
+}
+
+// Writes a picture, and says where. Throws if there is none.
+void draw(const test::Program &server, const fs::path &to) {
     const Recorded recorded = record(server);
-    if (recorded.problem.find(": not written yet: ") != std::string::npos) {
-        std::cout << recorded.problem << '\n';
-        return false;
-    }
+    if (!not_written(recorded.problem).empty()) throw std::runtime_error(recorded.problem);
     const Picture picture = make_picture(std::string(server.name), read_strace(recorded.trace),
                                          recorded.clients, recorded.span);
     const fs::path file = to / (file_name(server) + ".svg");
     std::ofstream(file, std::ios::binary) << svg(picture);
     std::cout << file.string() << (recorded.problem.empty() ? "" : "    (" + recorded.problem + ")")
-              << '\n';
-    return true;
+              << std::endl;
+}
+
+// Draws all of these; `names` gets those of which there is a picture. False if one failed. It is no failure
+// that a program is not written yet.
+bool draw_all(const std::vector<test::Program> &servers, const fs::path &from, const fs::path &to,
+              std::vector<std::string> &names) {
+    bool good = true;
+    for (const test::Program &server : servers) {
+        try {
+            if (!from.empty()) build(server, from, to / "from");
+            draw(server, to);
+            names.push_back(file_name(server));
+        } catch (const std::exception &error) {
+            const std::string unwritten = not_written(error.what());
+            if (unwritten.empty())
+                std::cerr << "picture: " << server.name << ": " << error.what() << std::endl;
+            else std::cout << unwritten << std::endl;
+            good = good && !unwritten.empty();
+        }
+    }
+    return good;
 }
 
 } // namespace
@@ -81,19 +106,12 @@ int main(int argc, char *argv[]) {
         const bool all = servers.empty();
         if (all) servers = pictured();
         std::vector<std::string> names;
-        bool failed = false;
-        for (const test::Program &server : servers) try {
-                if (!from.empty()) build(server, from, to / "from");
-                if (draw(server, to)) names.push_back(file_name(server));
-            } catch (const std::exception &error) {
-                std::cerr << "picture: " << server.name << ": " << error.what() << '\n';
-                failed = true;
-            }
+        const bool good = draw_all(servers, from, to, names);
         if (all) {
             std::ofstream(to / "index.html", std::ios::binary) << page(names);
             std::cout << "All, side by side: " << (to / "index.html").string() << '\n';
         }
-        return failed ? 1 : 0;
+        return good ? 0 : 1;
     } catch (const std::exception &error) {
         std::cerr << "picture: " << error.what() << '\n';
         return 1;

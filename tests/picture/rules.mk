@@ -25,4 +25,4 @@ diff-%: FORCE
 	@SIDE='$(SIDE)' sh tests/diff.sh $*
 
 $(BUILD)/tests/run: $(PICTURE)
-test: | $(BUILD)/tests/demo # which a test runs
+test: | $(PICTURES) $(BUILD)/tests/demo # which tests run

@@ -279,7 +279,7 @@ Recorded record(const Program &program, const Tempo &tempo) {
         time.wait(1); // the server is alone again, which is seen as well
         recorded.span = {time.at(0), now()};
         const bool there = !server.wait_exit(Milliseconds(0));
-        server.signal(SIGTERM);
+        if (there) server.signal(SIGTERM);
         if (!server.wait_exit(tempo.limit)) server.signal(SIGKILL);
         server.wait_exit(); // and strace has written all, as it holds the server's pipes as well
         const std::string error = first_line(server.standard_error());
