@@ -58,6 +58,7 @@ TEST_CASE("demo: each line comes after the one that has caused it", "[demo]") {
                           of_client = std::string(client_of(server).name) + " ";
         std::string all;
         for (const std::string &line : lines) all += line + '\n';
+        if (contains(all, ": not written yet: ")) continue; // in a handout
         INFO(all);
         std::vector<std::size_t> places = {place_of(lines, {of_server, " server started at "})};
         const bool connects = is_tcp_server(server);

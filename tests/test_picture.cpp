@@ -238,7 +238,7 @@ TEST_CASE("picture: the drawing has all that is in the picture, for light and da
     for (const char *there :
          {"width='800'", "one &amp; other", "prefers-color-scheme: dark", ">client 1</text>",
           ">ordinary</text>", ">accept</text>", ">recv from client 1</text>", ">futex</text>",
-          ">How (\" much) = 3?\xc2\xb7</text>", ">Ugly.</text>"}) {
+          ">\"How (\" much) = 3?\xc2\xb7\"</text>", ">\"Ugly.\"</text>"}) {
         INFO(there);
         CHECK(document.find(there) != document.npos);
     }
@@ -248,7 +248,8 @@ TEST_CASE("picture: the drawing has all that is in the picture, for light and da
     CHECK(all.find("<img src='zens.svg' alt='zens'>") != all.npos);
     CHECK(all.find("<img src='sszt-f.svg'") != all.npos);
     CHECK(all.find("<script") == all.npos);
-    CHECK(label("\x01 to  ") == "\xc2\xb7 to");
+    CHECK(label("\x01 to ") == "\"\xc2\xb7 to \"");
+    CHECK(label("to" + std::string(9, ' ')) == "\"to\"");
     CHECK(label("   ") == "3 blanks");
 }
 
@@ -312,6 +313,7 @@ TEST_CASE("picture: of a submission, also if it is wrong or not written yet", "[
     const Directory from, pictures;
     const fs::path &to = pictures.path;
     std::string source = read("zens/zens.cpp");
+    if (source.find("not_written(") != source.npos) return; // in a handout
     const auto change = [&](const std::string &old, const std::string &text) {
         const auto place = source.find(old);
         REQUIRE(place != source.npos);

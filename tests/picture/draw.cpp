@@ -263,9 +263,13 @@ class Drawing {
             else texts.emplace_back(x, label(note.text));
         }
         std::string all;
-        for (const auto &[x, content] : texts)
-            all += text(std::min(x, width - right - text_width(content)), middle(number) + y,
-                        content, look);
+        double free = 0; // behind the text before
+        for (const auto &[x, content] : texts) {
+            const double size = text_width(content);
+            const double begin = std::min(std::max(x, free), width - right - size);
+            all += text(begin, middle(number) + y, content, look);
+            free = begin + size + 6;
+        }
         return all;
     }
 
@@ -341,7 +345,8 @@ std::string label(const std::string &bytes) {
         all += c >= ' ' && c <= '~' ? std::string(1, c) : "\xc2\xb7"; // a dot
     const std::size_t end = all.find_last_not_of(' ');
     if (end == all.npos) return std::to_string(bytes.size()) + " blanks";
-    return all.substr(0, end + 1);
+    const std::size_t blanks = all.size() - end - 1;
+    return '"' + (blanks > 8 ? all.substr(0, end + 1) : all) + '"';
 }
 
 std::string svg(const Picture &picture) { return Drawing(picture).draw(); }

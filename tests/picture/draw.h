@@ -15,7 +15,8 @@ std::string svg(const Picture &picture);
 /// A page in HTML that shows NAME.svg for each name, side by side where there is room.
 std::string page(const std::vector<std::string> &names);
 
-/// `bytes` as they stand in a picture: "Beautiful is ", a dot for each byte that cannot be printed.
+/// `bytes` as they stand in a picture: in quotes, with a dot for each that cannot be printed, and without the
+/// blanks that fill a frame.
 std::string label(const std::string &bytes);
 
 } // namespace picture
