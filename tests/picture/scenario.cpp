@@ -1,7 +1,9 @@
 #include "scenario.h"
 
+#include "../support/procfs.h"
 #include "../support/servers.h"
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <exception>
@@ -100,6 +102,7 @@ class Actor {
         client.steps.push_back({Step::Kind::receive, begin, now(), bytes});
         return bytes.size() == size;
     }
+    void wait_until_read() const { test::wait_until_read(*connection_); }
     void leave() {
         client.steps.push_back({Step::Kind::close, now(), now(), ""});
         connection_.reset();
@@ -119,8 +122,11 @@ class Actor {
 // The time of the scenario, in pauses.
 class Metronome {
   public:
-    explicit Metronome(Milliseconds pause)
-        : begin_(now()), pause_(std::chrono::duration<double>(pause).count()) {}
+    explicit Metronome(const Tempo &its_tempo)
+        : tempo(its_tempo), begin_(now()),
+          pause_(std::chrono::duration<double>(its_tempo.pause).count()) {}
+    const Tempo tempo;
+    std::atomic<std::size_t> served = 0; // clients that have got all their answers
     double at(double pauses) const { return begin_ + pauses * pause_; }
     void wait_until(double pauses) const { sleep_until(at(pauses)); }
     void wait(double pauses) const { sleep_until(now() + pauses * pause_); }
@@ -140,6 +146,7 @@ bool be_silent(Actor &actor, const Talk &, const Metronome &time) {
     time.wait_until(1);
     actor.open();
     time.wait_until(8);
+    if (time.tempo.step_by_step) eventually([&] { return time.served == 2; }, time.tempo.limit);
     actor.leave();
     return true;
 }
@@ -150,6 +157,7 @@ bool cut_in_two(Actor &actor, const Talk &talk, const Metronome &time) {
     time.wait_until(2);
     actor.open();
     actor.send(question.substr(0, half));
+    if (time.tempo.step_by_step) actor.wait_until_read();
     time.wait_until(4);
     actor.send(question.substr(half));
     const bool answered = actor.receive(talk[0].answer.size());
@@ -205,15 +213,15 @@ Talk talk_with(const Program &program) {
 
 // Has all clients talk with a server, at the same time. What was wrong is told; else an empty text.
 std::string run_clients(const Program &program, std::vector<Actor> &actors,
-                        const std::vector<Role> &roles, const Metronome &time) {
+                        const std::vector<Role> &roles, Metronome &time) {
     const Talk talk = talk_with(program);
     std::vector<std::string> problems(actors.size());
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < actors.size(); ++i)
         threads.emplace_back([&, i] {
             try {
-                if (!roles[i].act(actors[i], talk, time))
-                    problems[i] = "no answer came to " + actors[i].client.name;
+                if (roles[i].act(actors[i], talk, time)) ++time.served;
+                else problems[i] = "no answer came to " + actors[i].client.name;
             } catch (const std::exception &error) {
                 problems[i] = actors[i].client.name + ": " + error.what();
             }
@@ -266,7 +274,7 @@ Recorded record(const Program &program, const Tempo &tempo) {
         Server server({strace, "-D", "-f", "-ttt", "-T", "-yy", "-q", "-o", file.path, "-e",
                        "signal=none", "-e", "trace=" + traced_calls()},
                       program);
-        const Metronome time(tempo.pause);
+        Metronome time(tempo);
         const bool over_udp = program.kind == Kind::udp_server;
         const std::vector<Role> &roles = over_udp ? by_datagrams : by_connections;
         std::vector<Actor> actors;

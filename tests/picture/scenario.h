@@ -17,6 +17,10 @@ namespace picture {
 struct Tempo {
     test::Milliseconds pause{100};
     test::Milliseconds limit{2'000}; ///< how long a client waits for its answers before it leaves
+    /// A half question is followed by the other half when it was read, and the silent client leaves when the
+    /// others were served: for tests, as a busy machine takes its time. Not for a server that serves one client
+    /// after the other.
+    bool step_by_step = false;
 };
 
 /// Whether there is a strace here, with the right to use it.
