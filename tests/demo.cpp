@@ -1,5 +1,9 @@
-// make demo: runs each server with its client, and prints the lines of both as they come, each
+// make demo: runs each server with its client, and prints the lines of both in the order of the events, each
 // marked with the name of its program. Exit status 1 if a pair fails. Needs no Catch2.
+//
+// Two programs write at the same time, so the order in which their lines are read tells nothing. But a
+// client has an answer only after the server has answered: so before a line of the client is shown, that
+// of the server is waited for which tells of what has caused it.
 #include "support/process.h"
 #include "support/programs.h"
 
@@ -18,9 +22,8 @@ void show(std::string_view name, const std::string &line) {
 
 bool not_written = false; // a program has said so, as in a handout
 
-// Prints what a process writes until it ends; true if it exits with 0.
-bool show_to_the_end(Process &process, std::string_view name) {
-    while (const auto line = process.next_line()) show(name, *line);
+// Whether a process has ended with status 0. What it says on standard error is shown.
+bool has_succeeded(Process &process, std::string_view name) {
     const auto status = process.wait_exit();
     const std::string error = process.standard_error();
     not_written |= error.find(": not written yet: ") != error.npos;
@@ -28,23 +31,45 @@ bool show_to_the_end(Process &process, std::string_view name) {
     return status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
 }
 
+// Prints what a process writes until it ends; true if it exits with 0.
+bool show_to_the_end(Process &process, std::string_view name) {
+    while (const auto line = process.next_line()) show(name, *line);
+    return has_succeeded(process, name);
+}
+
+// Shows the lines of a server up to one that begins with `beginning` and ends with `end`.
+void show_until(Process &server, std::string_view name, std::string_view beginning,
+                std::string_view end = {}) {
+    while (const auto line = server.next_line()) {
+        show(name, *line);
+        if (line->starts_with(beginning) && line->ends_with(end)) return;
+    }
+}
+
 bool run(const Program &server_program, const Program &client_program) {
+    const std::string_view server_name = server_program.name, client_name = client_program.name;
     Process server(command(server_program, {"127.0.0.1", "0"}));
     const std::string ready = server.next_line().value_or("");
     const auto colon = ready.rfind(':');
     if (colon == ready.npos) {
-        show_to_the_end(server, server_program.name);
+        show_to_the_end(server, server_name);
         return false;
     }
-    show(server_program.name, ready);
-    std::thread server_log([&] {
-        while (const auto line = server.next_line()) show(server_program.name, *line);
-    });
+    show(server_name, ready);
     Process client(command(client_program, {"127.0.0.1", ready.substr(colon + 1)}));
-    const bool answered = show_to_the_end(client, client_program.name);
+    const bool connects = server_program.kind != Kind::udp_server;
+    const bool has_frames = server_program.kind == Kind::framing_server;
+    if (connects) show_until(server, server_name, "Connected by ");
+    while (const auto line = client.next_line()) {
+        // A server of frames sends back what it has received, and does not say so.
+        if (line->starts_with("Received"))
+            show_until(server, server_name, has_frames ? "Received " : "Sent to ");
+        show(client_name, *line);
+    }
+    const bool answered = has_succeeded(client, client_name);
+    if (connects && answered) show_until(server, server_name, "Connection with ", " closed");
     server.signal(SIGTERM);
-    server_log.join();
-    return show_to_the_end(server, server_program.name) && answered;
+    return show_to_the_end(server, server_name) && answered;
 }
 
 } // namespace

@@ -225,6 +225,7 @@ $(LINTED:%=lint-%): lint-%: $$(call program_file,%) FORCE
 	@$(ANALYZE) $(filter %/$*,$(FILES)).cpp
 	@$(if $(filter $*,$(NEED_EPOLL)),,sh tests/posix.sh $<)
 
--include $(wildcard $(foreach part,. asyncio handout hunt bench grade lab support,$(BUILD)/tests/$(part)/*.d))
+-include $(wildcard $(foreach part,. asyncio handout hunt picture bench grade lab support,$(BUILD)/tests/$(part)/*.d))
 -include tests/handout/rules.mk
 -include tests/hunt/rules.mk
+-include tests/picture/rules.mk

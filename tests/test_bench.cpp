@@ -7,6 +7,7 @@
 #include "bench/svg.h"
 #include "support/kit.h"
 #include "support/procfs.h"
+#include "support/xml.h"
 
 #include <cmath>
 #include <functional>
@@ -59,30 +60,6 @@ std::string answer_to(const std::string &question) {
     for (const auto &[asked, answered] : zen)
         if (asked == question) return std::string(answered);
     return "?";
-}
-
-// Whether the tags of a document are balanced, its attributes quoted, its ampersands escaped.
-bool well_formed(const std::string &document) {
-    std::vector<std::string> open;
-    for (std::size_t i = 0; i < document.size(); ++i) {
-        if (document[i] == '&') {
-            const std::string entity = document.substr(i, document.find(';', i) - i);
-            if (entity != "&amp" && entity != "&lt" && entity != "&gt") return false;
-        }
-        if (document[i] == '>') return false;
-        if (document[i] != '<') continue;
-        const std::size_t end = document.find('>', i);
-        if (end == document.npos) return false;
-        const std::string tag = document.substr(i + 1, end - i - 1);
-        if (std::count(tag.begin(), tag.end(), '\'') % 2 != 0 || contains(tag, "<")) return false;
-        const std::string name = tag.substr(0, tag.find(' '));
-        if (tag[0] == '/') {
-            if (open.empty() || "/" + open.back() != tag) return false;
-            open.pop_back();
-        } else if (tag.back() != '/') open.push_back(name);
-        i = end;
-    }
-    return open.empty();
 }
 
 Row row(const std::string &scenario, const std::string &server, int clients, double ratio,

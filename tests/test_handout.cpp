@@ -206,8 +206,10 @@ TEST_CASE("handout: nothing shows what is to be written", "[handout]") {
 
 TEST_CASE("handout: it has the tests and no page or list for instructors", "[handout]") {
     const Handout files = handout_of({{"zens", 1}});
-    for (const char *there : {"Makefile", "LAB.md", "zen.h", "zens/zens.cpp", "tests/rules.mk",
-                              "tests/grade/grade.cpp", "tests/lab/check_lab.cpp"})
+    for (const char *there :
+         {"Makefile", "LAB.md", "zen.h", "zens/zens.cpp", "tests/rules.mk", "tests/grade/grade.cpp",
+          "tests/lab/check_lab.cpp", "tests/picture/rules.mk", "tests/picture/picture.cpp",
+          "tests/diff.sh"})
         CHECK(files.count(there) == 1);
     for (const auto &[place, text] : files) {
         INFO(place);

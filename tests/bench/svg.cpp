@@ -1,39 +1,22 @@
 #include "svg.h"
 
+#include "../support/xml.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <optional>
 
 namespace bench {
+
+using test::escaped;
+using test::format;
 
 namespace {
 
 constexpr double width = 800, height = 500; // of a figure, in pixels
 constexpr double left = 80, right = 120, top = 50, bottom = 60;
 constexpr double character = 8.2, text_height = 16; // of a name, a little more than it needs
-
-[[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...) {
-    char text[600];
-    va_list arguments;
-    va_start(arguments, pattern);
-    std::vsnprintf(text, sizeof text, pattern, arguments);
-    va_end(arguments);
-    return text;
-}
-
-std::string escaped(const std::string &text) {
-    std::string all;
-    for (const char c : text) {
-        if (c == '&') all += "&amp;";
-        else if (c == '<') all += "&lt;";
-        else if (c == '>') all += "&gt;";
-        else all += c;
-    }
-    return all;
-}
 
 // How the line of a server looks: colours that the colour-blind can tell apart, on white and on
 // black; and for grey, dashes and marks.

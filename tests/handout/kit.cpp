@@ -229,7 +229,7 @@ files_for(const fs::path &kit, const Plan &plan,
     for (const auto &entry : fs::directory_iterator(kit / "tests"))
         if (entry.is_regular_file() && !is_for_instructors(entry.path().filename()))
             take(fs::path("tests") / entry.path().filename());
-    for (const char *part : {"support", "bench", "lab", "grade", "fuzz", "corpus"})
+    for (const char *part : {"support", "bench", "lab", "grade", "fuzz", "corpus", "picture"})
         for (const auto &entry : fs::recursive_directory_iterator(kit / "tests" / part)) {
             const fs::path place = fs::relative(entry.path(), kit);
             const bool is_own =
