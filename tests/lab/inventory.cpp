@@ -1,5 +1,6 @@
 #include "inventory.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -76,8 +77,8 @@ Kit::Kit() {
     }
     // A rule: a target with what it is made from, or with commands. One that is only listed as
     // phony has neither.
-    std::istringstream rules(output_of("make -npq 2>/dev/null"));
-    static const std::regex rule("([A-Za-z0-9_.-]+):( .*)?");
+    std::istringstream rules(output_of("make -npqr 2>/dev/null"));
+    static const std::regex rule("([A-Za-z0-9_.%-]+):( .*)?");
     std::string target;
     std::smatch match;
     for (std::string line; std::getline(rules, line);) {
@@ -88,6 +89,16 @@ Kit::Kit() {
             targets_.insert(target);
         }
     }
+}
+
+bool Kit::has_target(const std::string &name) const {
+    return std::any_of(targets_.begin(), targets_.end(), [&](const std::string &target) {
+        const auto percent = target.find('%');
+        return percent == target.npos
+                   ? target == name
+                   : name.size() >= target.size() && name.starts_with(target.substr(0, percent)) &&
+                         name.ends_with(target.substr(percent + 1));
+    });
 }
 
 std::string Kit::kind(const std::string &program) const {

@@ -27,7 +27,7 @@ class Kit {
     /// Whether the source of a program, or a header of the kit that it includes, has `text`.
     bool has_text(const std::string &program, const std::string &text) const;
 
-    bool has_target(const std::string &name) const { return targets_.count(name) > 0; }
+    bool has_target(const std::string &name) const; // by a rule of its own, or by that of a pattern
 
     /// Whether a file of the kit has `text` outside its comments.
     bool has_text(const std::string &text) const;
