@@ -82,7 +82,7 @@ std::set<std::string> words(const Section &section) {
 bool is_written(const std::string &program) {
     const std::string framing = "framing/" + program + ".cpp";
     for (const std::string &file :
-         {program + "/" + program + ".cpp", framing,
+         {program + "/" + program + ".cpp", framing, "asyncio/" + program + ".cpp",
           std::string(std::filesystem::exists(framing) ? "framing/frames.h" : "")}) {
         std::ifstream source(file); // one that is not there has no lines
         for (std::string line; std::getline(source, line);)
