@@ -52,6 +52,7 @@ struct Whole {
         for (const std::string &name : exercises()) plan[name] = level;
         const Handout files = handout_of(plan);
         write_all(kit, files);
+        fs::permissions(kit.path, fs::perms(0755)); // for the user that the grader runs programs as
         kit.write("all.cpp", as_one(files));
         for (const std::string &command :
              {"g++" + flags + "-o all", "clang++" + flags + "-fsyntax-only"})

@@ -215,31 +215,6 @@ bool is_header(const Lines &lines) {
     return std::find(lines.begin(), lines.end(), "#pragma once") != lines.end();
 }
 
-// What says that something is not written. In a header it has another name, because arguments of its
-// namespace would make that of the program ambiguous.
-Lines helper(const Lines &program, bool header) {
-    const bool has_words = std::any_of(program.begin(), program.end(), [](const auto &line) {
-        return begins_program(line) && line.find(" usage") != line.npos;
-    });
-    if (!header)
-        return {"",
-                "// Says what is still to be written, and ends the program: goes when nothing "
-                "calls it any more.",
-                "[[noreturn]] void not_written(const char *what, const auto &...) {",
-                std::string("    _exit(zen::report(") + (has_words ? "usage.program" : "program") +
-                    ", std::string(\"not written yet: \") + what));",
-                "}"};
-    return {
-        "",
-        "// Says what is still to be written, and ends the program: goes when nothing calls "
-        "it any more.",
-        "[[noreturn]] inline void unwritten(const char *what, const auto &...) {",
-        "    zen::write_all(STDERR_FILENO, std::string(\"framing: not written yet: \") + what + "
-        "'\\n');",
-        "    _exit(1);",
-        "}"};
-}
-
 // Behind which line of the program its helper stands.
 std::size_t place_of_helper(const Lines &lines, bool header) {
     if (!header) return find(lines, "main").begin;
@@ -248,6 +223,34 @@ std::size_t place_of_helper(const Lines &lines, bool header) {
     });
     if (found == lines.end()) throw std::runtime_error("there is no namespace");
     return static_cast<std::size_t>(found - lines.begin()) + 1;
+}
+
+// What says that something is not written. In a header it has another name, because arguments of its
+// namespace would make that of the program ambiguous.
+Lines helper(const Lines &program, bool header) {
+    const bool has_words = std::any_of(program.begin(), program.end(), [](const auto &line) {
+        return begins_program(line) && line.find(" usage") != line.npos;
+    });
+    Lines said = {"",
+                  "// Says what is still to be written, and ends the program: goes when nothing "
+                  "calls it any more."};
+    if (header)
+        said.insert(
+            said.end(),
+            {"[[noreturn]] inline void unwritten(const char *what, const auto &...) {",
+             "    zen::write_all(STDERR_FILENO, std::string(\"framing: not written yet: \") + "
+             "what + '\\n');",
+             "    _exit(1);", "}"});
+    else
+        said.insert(said.end(),
+                    {"[[noreturn]] void not_written(const char *what, const auto &...) {",
+                     std::string("    _exit(zen::report(") +
+                         (has_words ? "usage.program" : "program") +
+                         ", std::string(\"not written yet: \") + what));",
+                     "}"});
+    const std::size_t place = place_of_helper(program, header);
+    if (place < program.size() && !program[place].empty()) said.push_back("");
+    return said;
 }
 
 // What stands in the place of a part while it is to be written.
@@ -321,7 +324,8 @@ std::string skeleton(std::string_view program, const std::vector<Task> &tasks) {
     const bool header = is_header(lines);
     const std::size_t place = place_of_helper(lines, header);
     if (changes.front().part.begin == place) { // that of main begins there
-        const Lines before = helper(lines, header);
+        Lines before = helper(lines, header);
+        if (before.back().empty()) before.pop_back();
         changes.front().lines.insert(changes.front().lines.begin(), before.begin(), before.end());
     } else changes.push_back({{place, place}, helper(lines, header)});
     return changed(lines, changes);
