@@ -3,8 +3,8 @@
 //     handout -o DIR [-k KIT] [-l LEVEL] NAME[:LEVEL] ...    writes it into DIR
 //     handout -c CLASS -o DIR                                looks at what a class has written of it
 //
-// What was chosen is kept in DIR/tests/handout/written, a line for each file: its functions. So a
-// submission is compared with the skeleton that its student got. In DIR/tests/handout/exercises is what
+// What was chosen is kept in DIR/tests/handout/written, a line for each file that is handed in: its functions.
+// So a submission is compared with the skeleton that its student got. In DIR/tests/handout/exercises is what
 // students are graded by.
 #include "kit.h"
 
@@ -58,12 +58,11 @@ void write_handout(const fs::path &kit, const fs::path &to, int level,
     for (const std::string &word : graded) skeletons << word << '\n';
     std::ofstream list(to / list_of_written);
     for (const auto &[file, functions] : tasks) {
-        list << file;
-        for (const Task &task : functions) list << ' ' << task.name;
-        list << '\n';
-        std::cout << file << ':';
-        for (const Task &task : functions) std::cout << ' ' << task.name;
-        std::cout << (level_in(plan, file) > 0 ? "\n" : " (to be copied)\n");
+        const bool handed_in = level_in(plan, file) > 0;
+        std::string line = file;
+        for (const Task &task : functions) line += ' ' + task.name;
+        if (handed_in) list << line << '\n';
+        std::cout << line.insert(file.size(), ":") << (handed_in ? "\n" : " (to be copied)\n");
     }
 }
 

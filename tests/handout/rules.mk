@@ -30,7 +30,10 @@ else
 	@echo "This is what students get: $(HANDOUT_TO) (make handout-zip packs it)"
 endif
 
-handout-zip: handout
+# It packs what is there, as it was tried out; with WRITE or LEVEL beside it, it is made first.
+handout-zip: $(if $(filter command,$(origin WRITE) $(origin LEVEL)),handout)
+	@[ -e $(HANDOUT_TO)/tests/handout/given ] || { echo "There is no $(HANDOUT_TO): make handout first" >&2; exit 1; }
+	@$(MAKE) -s -C $(HANDOUT_TO) clean
 	@rm -f $(BUILD)/handout.zip && cd $(HANDOUT_TO) && zip -qr ../handout.zip .
 	@echo "To be uploaded: $(BUILD)/handout.zip"
 
