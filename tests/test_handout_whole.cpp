@@ -87,7 +87,7 @@ TEST_CASE("handout: no skeleton has a warning, or earns what it has not done", "
         std::vector<std::string> arguments = {"-b", whole.kit.path, "-E", given};
         for (const auto &[name, level] : whole.plan) arguments.push_back(name);
         Grader grader(whole.kit, arguments);
-        REQUIRE(grader.wait_exit(std::chrono::minutes(10)));
+        REQUIRE(grader.wait_exit(std::chrono::minutes(30)));
         INFO(grader.standard_output());
         CHECK(grader.standard_output().find("total") != std::string::npos);
         CHECK(grader.standard_output().find("lost") == std::string::npos);

@@ -165,10 +165,12 @@ std::string chapter_of(const Plan &plan, const std::map<std::string, std::vector
             places.insert(plan.count(exercise_of(file)) ? exercise_of(file) : file);
     std::string names;
     for (const std::string &place : places) names += (names.empty() ? "" : " ") + place;
-    if (!asyncio)
-        text += "\nThe directory `asyncio/` is not here yet: it comes with a later handout, and "
-                "what needs "
-                "it\ndoes not work before.\n";
+    text +=
+        asyncio
+            ? "\nSome programs of `asyncio/` are not graded: `make test-NAME` tests what you have "
+              "written there.\n"
+            : "\nThe directory `asyncio/` is not here yet: it comes with a later handout, and what "
+              "needs it\ndoes not work before.\n";
     return text +
            "\nA file that you do not hand in needs a function that you write in another one: copy "
            "it, and "

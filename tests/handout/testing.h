@@ -55,7 +55,7 @@ inline std::string tool() {
 /// What a command prints if it fails.
 inline std::string failure(std::vector<std::string> command) {
     test::Process process(std::move(command));
-    const auto status = process.wait_exit(std::chrono::minutes(10));
+    const auto status = process.wait_exit(std::chrono::minutes(30));
     const bool good = status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
     return good ? "" : process.description() + process.standard_error();
 }
