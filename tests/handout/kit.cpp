@@ -171,11 +171,12 @@ std::string chapter_of(const Plan &plan, const std::map<std::string, std::vector
               "written there.\n"
             : "\nThe directory `asyncio/` is not here yet: it comes with a later handout, and what "
               "needs it\ndoes not work before.\n";
-    return text +
-           "\nA file that you do not hand in needs a function that you write in another one: copy "
-           "it, and "
-           "the\nprogram works.\n\nHand in an archive of the directories: `zip -r lab.zip " +
-           names + " -i '*.cpp' '*.h'`.\nWhat you give up half written is worth what it does.\n\n";
+    if (text.find(" | no |") != text.npos)
+        text += "\nThe files with \"no\" lack functions that you write in another file, or nearly "
+                "so: copy "
+                "them\nthere, and these programs work, too. They are not graded.\n";
+    return text + "\nHand in an archive: `zip -r lab.zip " + names +
+           " -i '*.cpp' '*.h'`.\nWhat you hand in half written is worth what it does.\n\n";
 }
 
 std::string lab_for_students(const std::string &lab, const Plan &plan,
