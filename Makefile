@@ -15,9 +15,10 @@ UDP_SERVERS := zus mzus sszu uas uap uae
 FRAMING := abs ads afs abc adc afc
 ASYNCIO_TCP := tacb asynpro tacr tacs
 ASYNCIO_UDP := uacb asyndg
+ASYNCIO_ECHO := tacbc uacbc
 ASYNCIO_OWN := tacn tacnc tacl chats chatc hget game gamec
 ASYNCIO_TOOLS := tour words delays
-ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) tacbc uacbc $(ASYNCIO_OWN) $(ASYNCIO_TOOLS)
+ASYNCIO := $(ASYNCIO_TCP) $(ASYNCIO_UDP) $(ASYNCIO_ECHO) $(ASYNCIO_OWN) $(ASYNCIO_TOOLS)
 
 ZEN := $(TCP_SERVERS) $(UDP_SERVERS) zenc zuc
 FILES := $(foreach name,$(ZEN),$(name)/$(name)) $(FRAMING:%=framing/%) $(ASYNCIO:%=asyncio/%)
@@ -68,7 +69,7 @@ zenc: ; $(call client,a TCP server,zens/zens)
 zuc: ; $(call client,a UDP server,zus/zus)
 $(filter %s,$(FRAMING)): ; $(call server,framing/$(@:%s=%c))
 $(filter %c,$(FRAMING)): ; $(call client,its server,framing/$(@:%c=%s))
-tacbc uacbc: ; $(call client,its server (with -e),asyncio/$(@:%c=%))
+$(ASYNCIO_ECHO): ; $(call client,its server (with -e),asyncio/$(@:%c=%))
 tour words delays: ; $(run)    (-h tells more)"
 help: ; @sed -n "s/^## //p" $(filter Makefile %/rules.mk,$(MAKEFILE_LIST))
 clean: ; rm -rf build $(FILES)

@@ -3,11 +3,13 @@
 //     handout -o DIR [-k KIT] [-l LEVEL] NAME[:LEVEL] ...    writes it into DIR
 //     handout -c CLASS -o DIR                                looks at what a class has written of it
 //
-// What was chosen is kept in DIR/tests/handout/written, a line for each file: its functions. So a
-// submission is compared with the skeleton that its student got.
+// What was chosen is kept in DIR/tests/handout/written, a line for each file that is handed in: its functions.
+// So a submission is compared with the skeleton that its student got. In DIR/tests/handout/exercises is what
+// students are graded by.
 #include "kit.h"
 
 #include "../grade/download.h"
+#include "../support/programs.h"
 
 #include <algorithm>
 #include <fstream>
@@ -21,29 +23,46 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string list_of_written = "tests/handout/written";
+const std::string list_of_written = "tests/handout/written",
+                  list_of_skeletons = "tests/handout/skeletons"; // what is graded of them
+
+// Whether there are checks of an exercise or a program: some programs of asyncio/ have none.
+bool is_graded(const std::string &word) {
+    return std::any_of(test::programs.begin(), test::programs.end(), [&](const auto &program) {
+        return program.file() == word || program.path.starts_with(word + '/');
+    });
+}
 
 void write_handout(const fs::path &kit, const fs::path &to, int level,
                    const std::vector<std::string> &words) {
     const std::vector<Task> all = read_tasks(contents(kit / "tests/handout/tasks.txt"));
     const Plan plan = read_plan(words, level, all);
     const auto tasks = tasks_for(plan, all, kit);
-    for (const auto &[place, text] : files_for(kit, plan, tasks)) {
+    const auto files = files_for(kit, plan, tasks);
+    if (const auto places = shown(kit, plan, all, files); !places.empty())
+        throw std::runtime_error("this handout would show what is to be written: " +
+                                 *places.begin() + ". Make two handouts, or choose another level");
+    for (const auto &[place, text] : files) {
         fs::create_directories((to / place).parent_path());
         std::ofstream(to / place, std::ios::binary) << text;
         fs::permissions(to / place, fs::status(kit / place).permissions());
     }
     fs::create_directories(to / "tests/handout");
-    std::ofstream chosen(to / "tests/handout/exercises");
-    for (const auto &[exercise, its_level] : plan) chosen << exercise << '\n';
+    std::ofstream chosen(to / "tests/handout/exercises"), skeletons(to / list_of_skeletons);
+    std::set<std::string> graded;
+    for (const auto &[word, its_level] : plan)
+        if (is_graded(word)) chosen << word << '\n';
+    for (const auto &[file, functions] : tasks)
+        for (const std::string &word : {exercise_of(file), fs::path(file).stem().string()})
+            if (word != "asyncio" && is_graded(word)) graded.insert(word);
+    for (const std::string &word : graded) skeletons << word << '\n';
     std::ofstream list(to / list_of_written);
     for (const auto &[file, functions] : tasks) {
-        list << file;
-        for (const Task &task : functions) list << ' ' << task.name;
-        list << '\n';
-        std::cout << file << ':';
-        for (const Task &task : functions) std::cout << ' ' << task.name;
-        std::cout << (plan.count(exercise_of(file)) ? "\n" : " (to be copied)\n");
+        const bool handed_in = level_in(plan, file) > 0;
+        std::string line = file;
+        for (const Task &task : functions) line += ' ' + task.name;
+        if (handed_in) list << line << '\n';
+        std::cout << line.insert(file.size(), ":") << (handed_in ? "\n" : " (to be copied)\n");
     }
 }
 

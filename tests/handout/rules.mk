@@ -8,7 +8,7 @@
 WRITE ?= zens zenc zus zuc mzts tas tae framing
 LEVEL ?= 1
 HANDOUT_TO := $(BUILD)/handout
-SKELETON := $(patsubst %,$(BUILD)/tests/handout/%.o,kit skeleton)
+SKELETON := $(patsubst %,$(BUILD)/tests/handout/%.o,kit skeleton tasks)
 MAKE_HANDOUT := $(BUILD)/tests/handout/handout
 
 $(MAKE_HANDOUT): $(SKELETON) $(BUILD)/tests/handout/handout.o $(GRADE_SUPPORT) \
@@ -23,12 +23,17 @@ else
 	@rm -rf $(HANDOUT_TO)
 	@$(MAKE_HANDOUT) -o $(HANDOUT_TO) -l '$(LEVEL)' $(WRITE)
 	@echo "Grading the skeletons: what they earn already is given."
-	@$(BUILD)/tests/grade/run/grade -k $(HANDOUT_TO) -f $(HANDOUT_TO) -E $(HANDOUT_TO)/tests/handout/given \
-	    $(GRADEFLAGS) $$(cut -d / -f 1 $(HANDOUT_TO)/tests/handout/written | sort -u)
+	@touch $(HANDOUT_TO)/tests/handout/given
+	@names=$$(cat $(HANDOUT_TO)/tests/handout/skeletons); if [ -z "$$names" ]; then echo "There are no checks of them."; \
+	    else $(BUILD)/tests/grade/run/grade -k $(HANDOUT_TO) -f $(HANDOUT_TO) -E $(HANDOUT_TO)/tests/handout/given \
+	    $(GRADEFLAGS) $$names; fi
 	@echo "This is what students get: $(HANDOUT_TO) (make handout-zip packs it)"
 endif
 
-handout-zip: handout
+# It packs what is there, as it was tried out; with WRITE or LEVEL beside it, it is made first.
+handout-zip: $(if $(filter command,$(origin WRITE) $(origin LEVEL)),handout)
+	@[ -e $(HANDOUT_TO)/tests/handout/given ] || { echo "There is no $(HANDOUT_TO): make handout first" >&2; exit 1; }
+	@$(MAKE) -s -C $(HANDOUT_TO) clean
 	@rm -f $(BUILD)/handout.zip && cd $(HANDOUT_TO) && zip -qr ../handout.zip .
 	@echo "To be uploaded: $(BUILD)/handout.zip"
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -44,10 +46,12 @@ struct Part {
     std::size_t begin = 0, end = 0;
 };
 
-// The first line that is `last` exactly, from `begin` on; the part ends behind it.
+// The first line that is `last`, and maybe a remark, from `begin` on; the part ends behind it.
 std::size_t end_after(const Lines &lines, std::size_t begin, const std::string &last) {
     const auto from = lines.begin() + static_cast<std::ptrdiff_t>(begin);
-    const auto found = std::find(from, lines.end(), last);
+    const auto found = std::find_if(from, lines.end(), [&](const std::string &line) {
+        return line == last || line.rfind(last + " //", 0) == 0;
+    });
     if (found == lines.end()) throw std::runtime_error("there is no end: " + lines[begin]);
     return static_cast<std::size_t>(found - lines.begin()) + 1;
 }
@@ -65,6 +69,12 @@ bool begins_function(const std::string &line, const std::string &indent, const s
     return is_type && before.find('(') == before.npos && before.find('=') == before.npos;
 }
 
+// Where the constant begins that tells what a program is; what has words of its own has another one.
+bool begins_program(const std::string &line) {
+    return line.rfind("constexpr zen::Program program", 0) == 0 ||
+           line.rfind("constexpr arguments::Usage usage", 0) == 0;
+}
+
 Part only(const std::vector<Part> &found, const std::string &name) {
     if (found.size() == 1) return found.front();
     throw std::runtime_error((found.empty() ? "there is no function " : "there are several of ") +
@@ -75,11 +85,11 @@ Part find(const Lines &lines, const std::string &name) {
     std::vector<Part> found;
     if (name == "main") {
         for (std::size_t i = 0; i < lines.size(); ++i)
-            if (lines[i].rfind("constexpr zen::Program program", 0) == 0) {
+            if (begins_program(lines[i])) {
                 while (!lines[i].ends_with("};")) ++i;
                 found.push_back({i + 1, lines.size()});
             }
-        return only(found, "the constant `program`");
+        return only(found, "the constant `program` or `usage`");
     }
     const auto colons = name.rfind("::");
     std::size_t begin = 0, end = lines.size();
@@ -148,16 +158,45 @@ std::vector<std::string> parameters(const Lines &head) {
     return names;
 }
 
-// The constants of a program that its own functions alone use: if none does, clang++ warns.
+// The constants of a program that its own functions alone use: if none does, clang++ warns. A line may
+// have several: "constexpr std::size_t max_line = 1024, max_name = 32;".
 std::vector<std::string> constants(const Lines &lines) {
     std::vector<std::string> names;
     for (const std::string &line : lines) {
-        if (line.rfind("constexpr ", 0) != 0 || line.find("zen::Program") != line.npos) continue;
-        const std::size_t end = line.find(" = ");
-        const std::size_t begin = line.rfind(' ', end - 1) + 1;
-        if (end != line.npos) names.push_back(line.substr(begin, end - begin));
+        if (line.rfind("constexpr ", 0) != 0 || begins_program(line)) continue;
+        const std::string code = line.substr(0, line.find("//"));
+        for (auto end = code.find(" = "); end != code.npos; end = code.find(" = ", end + 1)) {
+            const std::size_t begin = code.rfind(' ', end - 1) + 1;
+            names.push_back(code.substr(begin, end - begin));
+        }
     }
     return names;
+}
+
+// The fields of a class that a part uses, and no line outside of `parts` but the one that declares it and
+// those of constructors: clang++ warns of private ones that nothing uses.
+std::vector<std::string> lonely_fields(const Lines &lines, const Part &part,
+                                       const std::vector<Part> &parts) {
+    std::set<std::string> fields;
+    const auto collect = [&](const std::string &line, bool only_used) {
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            if (line[i] != '_' || (i + 1 < line.size() && is_word(line[i + 1]))) continue;
+            std::size_t begin = i;
+            while (begin > 0 && is_word(line[begin - 1])) --begin;
+            const bool made =
+                i + 1 < line.size() &&
+                (std::strchr("({;", line[i + 1]) ||
+                 (line.compare(i + 1, 3, " = ") == 0 && line.find_first_not_of(' ') < begin));
+            if (!only_used) fields.insert(line.substr(begin, i + 1 - begin));
+            else if (!made) fields.erase(line.substr(begin, i + 1 - begin));
+        }
+    };
+    for (std::size_t i = part.begin; i < part.end; ++i) collect(lines[i], false);
+    for (std::size_t i = 0; i < lines.size(); ++i)
+        if (std::none_of(parts.begin(), parts.end(),
+                         [&](const Part &one) { return one.begin <= i && i < one.end; }))
+            collect(lines[i], true);
+    return {fields.begin(), fields.end()};
 }
 
 // A comment as wide as the sources are.
@@ -176,26 +215,6 @@ bool is_header(const Lines &lines) {
     return std::find(lines.begin(), lines.end(), "#pragma once") != lines.end();
 }
 
-// What says that something is not written. In a header it has another name, because arguments of its
-// namespace would make that of the program ambiguous.
-Lines helper(bool header) {
-    if (!header)
-        return {"",
-                "// Says what is still to be written, and ends the program: goes when nothing "
-                "calls it any more.",
-                "[[noreturn]] void not_written(const char *what, const auto &...) {",
-                "    _exit(zen::report(program, std::string(\"not written yet: \") + what));", "}"};
-    return {
-        "",
-        "// Says what is still to be written, and ends the program: goes when nothing calls "
-        "it any more.",
-        "[[noreturn]] inline void unwritten(const char *what, const auto &...) {",
-        "    zen::write_all(STDERR_FILENO, std::string(\"framing: not written yet: \") + what + "
-        "'\\n');",
-        "    _exit(1);",
-        "}"};
-}
-
 // Behind which line of the program its helper stands.
 std::size_t place_of_helper(const Lines &lines, bool header) {
     if (!header) return find(lines, "main").begin;
@@ -206,8 +225,37 @@ std::size_t place_of_helper(const Lines &lines, bool header) {
     return static_cast<std::size_t>(found - lines.begin()) + 1;
 }
 
+// What says that something is not written. In a header it has another name, because arguments of its
+// namespace would make that of the program ambiguous.
+Lines helper(const Lines &program, bool header) {
+    const bool has_words = std::any_of(program.begin(), program.end(), [](const auto &line) {
+        return begins_program(line) && line.find(" usage") != line.npos;
+    });
+    Lines said = {"",
+                  "// Says what is still to be written, and ends the program: goes when nothing "
+                  "calls it any more."};
+    if (header)
+        said.insert(
+            said.end(),
+            {"[[noreturn]] inline void unwritten(const char *what, const auto &...) {",
+             "    zen::write_all(STDERR_FILENO, std::string(\"framing: not written yet: \") + "
+             "what + '\\n');",
+             "    _exit(1);", "}"});
+    else
+        said.insert(said.end(),
+                    {"[[noreturn]] void not_written(const char *what, const auto &...) {",
+                     std::string("    _exit(zen::report(") +
+                         (has_words ? "usage.program" : "program") +
+                         ", std::string(\"not written yet: \") + what));",
+                     "}"});
+    const std::size_t place = place_of_helper(program, header);
+    if (place < program.size() && !program[place].empty()) said.push_back("");
+    return said;
+}
+
 // What stands in the place of a part while it is to be written.
-Lines replacement(const Lines &lines, const Part &part, const Task &task) {
+Lines replacement(const Lines &lines, const Part &part, const Task &task,
+                  const std::vector<Part> &parts, bool has_fields) {
     const bool in_class = task.name.find("::") != task.name.npos;
     const std::string indent(in_class ? 8 : 4, ' ');
     const bool is_main = task.name == "main";
@@ -231,6 +279,8 @@ Lines replacement(const Lines &lines, const Part &part, const Task &task) {
                 call += ", " + name;
                 break;
             }
+    if (in_class && has_fields)
+        for (const std::string &name : lonely_fields(lines, part, parts)) call += ", " + name;
     all.push_back(indent + call + ");");
     all.push_back(indent.substr(4) + "}");
     return all;
@@ -258,62 +308,26 @@ std::string changed(const Lines &lines, std::vector<Change> changes) {
 
 } // namespace
 
-std::vector<Task> read_tasks(std::string_view text) {
-    std::vector<Task> tasks;
-    std::vector<std::string> files;
-    std::size_t of_this = 0, number = 0; // tasks that the last function has got: one for each file
-    for (const std::string &line : lines_of(text)) {
-        ++number;
-        const auto wrong = [&](const std::string &what) {
-            return std::runtime_error("line " + std::to_string(number) + ": " + what);
-        };
-        if (line.empty() || line[0] == '#') continue;
-        std::istringstream words(line);
-        std::string word;
-        if (line[0] == ' ') {
-            if (of_this == 0) throw wrong("a text without a function");
-            while (words >> word)
-                for (std::size_t i = tasks.size() - of_this; i < tasks.size(); ++i)
-                    tasks[i].text += (tasks[i].text.empty() ? "" : " ") + word;
-        } else if (line[0] >= '1' && line[0] <= '3') {
-            words >> word >> word;
-            of_this = files.size();
-            if (of_this == 0) throw wrong("a function without a file");
-            for (const std::string &file : files) tasks.push_back({file, line[0] - '0', word, ""});
-        } else {
-            files.clear();
-            of_this = 0;
-            while (words >> word) files.push_back(word);
-        }
-    }
-    for (const Task &task : tasks)
-        if (task.text.empty()) throw std::runtime_error(task.name + " has no text");
-    return tasks;
-}
-
-std::vector<Task> tasks_of(const std::vector<Task> &tasks, const std::string &file, int level) {
-    std::vector<Task> all;
-    for (const Task &task : tasks)
-        if (task.file == file && task.level <= level) all.push_back(task);
-    for (const Task &task : all)
-        if (task.name == "main") return {task};
-    return all;
-}
-
 std::string skeleton(std::string_view program, const std::vector<Task> &tasks) {
     if (tasks.empty()) return std::string(program);
     const Lines lines = lines_of(program);
     std::vector<Change> changes;
-    for (const Task &task : tasks) {
-        const Part part = find(lines, task.name);
-        changes.push_back({part, replacement(lines, part, task)});
+    std::vector<Part> parts;
+    for (const Task &task : tasks) parts.push_back(find(lines, task.name));
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+        const std::string type = tasks[i].name.substr(0, tasks[i].name.find("::"));
+        const bool has_fields = std::none_of(tasks.begin(), tasks.end(), [&](const Task &task) {
+            return task.name == type + "::private";
+        });
+        changes.push_back({parts[i], replacement(lines, parts[i], tasks[i], parts, has_fields)});
     }
     const bool header = is_header(lines);
     const std::size_t place = place_of_helper(lines, header);
     if (changes.front().part.begin == place) { // that of main begins there
-        const Lines before = helper(header);
+        Lines before = helper(lines, header);
+        if (before.back().empty()) before.pop_back();
         changes.front().lines.insert(changes.front().lines.begin(), before.begin(), before.end());
-    } else changes.push_back({{place, place}, helper(header)});
+    } else changes.push_back({{place, place}, helper(lines, header)});
     return changed(lines, changes);
 }
 
@@ -330,7 +344,7 @@ std::string restored(std::string_view skeleton, std::string_view program,
         changes.push_back({find(lines, task.name), part_of(find(whole, task.name))});
         has_main |= task.name == "main";
     }
-    const Lines said = helper(is_header(lines));
+    const Lines said = helper(whole, is_header(lines));
     const auto place = std::search(lines.begin(), lines.end(), said.begin(), said.end());
     if (place != lines.end() && !has_main) {
         const auto begin = static_cast<std::size_t>(place - lines.begin());

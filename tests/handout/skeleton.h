@@ -7,7 +7,8 @@
 //         Calls recv(2) until ...        its task, in lines that are indented
 //
 // "Pool::private" is the private section of a class. "main" has the level 3, and stands for all that
-// follows the constant `program`. A line that begins with '#' means nothing.
+// follows the constant `program` or `usage`. Another function with the level 3 is to be written only where
+// a program has it that is to be written: see tasks_for() in kit.h. A line with '#' first means nothing.
 //
 // A program is to be as clang-format writes it: functions and classes begin in the first column, and
 // what is in a class has four spaces before it.
@@ -30,7 +31,7 @@ struct Task {
 /// Reads tasks.txt. Throws std::runtime_error, with the number of the line.
 std::vector<Task> read_tasks(std::string_view text);
 
-/// Those of `tasks` that a file gets at a level: with level 3 and a task for main, that one alone.
+/// Those of `tasks` that a file gets at a level: with level 3, main alone; where it has no task, those of level 2.
 std::vector<Task> tasks_of(const std::vector<Task> &tasks, const std::string &file, int level);
 
 /// The program with these tasks in the place of the bodies. Throws std::runtime_error for a function

@@ -82,7 +82,7 @@ std::set<std::string> words(const Section &section) {
 bool is_written(const std::string &program) {
     const std::string framing = "framing/" + program + ".cpp";
     for (const std::string &file :
-         {program + "/" + program + ".cpp", framing,
+         {program + "/" + program + ".cpp", framing, "asyncio/" + program + ".cpp",
           std::string(std::filesystem::exists(framing) ? "framing/frames.h" : "")}) {
         std::ifstream source(file); // one that is not there has no lines
         for (std::string line; std::getline(source, line);)
@@ -101,6 +101,8 @@ std::string missing(const Section &section) {
     if (used.count("apt-get")) return "a machine to install packages on: .ci/run does that";
     for (const std::string &word : used)
         if (!is_written(word)) return word + ", which is still to be written";
+    if (used.count("asyncio") && !std::filesystem::exists("asyncio"))
+        return "asyncio/, which a later handout has";
     if (used.count("dnf") || used.count("docker")) return "another system: try it there";
     static const std::regex slow("make (.* )?(test|bench|soak|fuzz|lint|check-lab)\\b.*");
     for (const std::string &command : section.commands())
