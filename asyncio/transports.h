@@ -136,8 +136,8 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     void tell_failure(const char *method) const {
         if (waiter_) return; // it is thrown where somebody waits for connection_made
         const std::string peer = name_.empty() ? "" : " Peer " + name_;
-        report({std::string("Fatal error: protocol.") + method + "() call failed." + peer,
-                std::current_exception()});
+        report(std::string("Fatal error: protocol.") + method, "() call failed." + peer,
+               std::current_exception());
     }
     void maybe_pause() {
         if (paused_writing_ || get_write_buffer_size() <= high_) return;
@@ -163,7 +163,7 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     /// Whether it is too late to write. Who goes on all the same hears of it.
     bool too_late() {
         if (!lost()) return false;
-        if (writes_when_lost_++ >= 5) report({"socket.send() raised exception."});
+        if (writes_when_lost_++ >= 5) report("socket.send() raised exception.", "");
         return true;
     }
 
@@ -257,7 +257,7 @@ class Transport final : public BaseTransport {
         protocol().connection_made(std::static_pointer_cast<Transport>(shared_from_this()));
     }
     void read_ready() override {
-        char buffer[65'536];
+        char buffer[4096]; // no more, even if there is more: other transports wait, too
         const ssize_t size = kind_ == Kind::pipe ? read(socket(), buffer, sizeof buffer)
                                                  : recv(socket(), buffer, sizeof buffer, 0);
         if (size < 0 && zen::not_ready()) return;
