@@ -46,13 +46,14 @@ Coroutine<void> hang_up(StreamReader reader, StreamWriter writer) {
 // A conversation: as many questions as the client likes. Throws when the connection fails.
 Coroutine<void> converse(StreamReader reader, StreamWriter writer, std::string peer, Limit limit) {
     try {
-        for (int turn = 1;; ++turn) {
+        int answered = 0;
+        while (true) {
             const auto question = co_await asyncio::wait_for(reader.readuntil("?"), limit);
             const auto answer = answer_question(peer, zen::trim(question));
             if (answer.empty()) break;
             writer.write(answer);
             co_await asyncio::wait_for(writer.drain(), limit); // while it does not read
-            if (turn % 16 == 0) { // many questions may be there already, but others want their turn
+            if (++answered % 16 == 0) { // more may have come already, but others wait, too
                 co_await asyncio::sleep(0s);
             }
         }
