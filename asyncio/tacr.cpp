@@ -46,16 +46,12 @@ Coroutine<void> hang_up(StreamReader reader, StreamWriter writer) {
 // A conversation: as many questions as the client likes. Throws when the connection fails.
 Coroutine<void> converse(StreamReader reader, StreamWriter writer, std::string peer, Limit limit) {
     try {
-        int answered = 0;
         while (true) {
             const auto question = co_await asyncio::wait_for(reader.readuntil("?"), limit);
             const auto answer = answer_question(peer, zen::trim(question));
             if (answer.empty()) break;
             writer.write(answer);
             co_await asyncio::wait_for(writer.drain(), limit); // while it does not read
-            if (++answered % 16 == 0) { // more may have come already, but others wait, too
-                co_await asyncio::sleep(0s);
-            }
         }
     } catch (const asyncio::IncompleteReadError &end) { // the client has no more questions
         if (const auto rest = zen::trim(end.partial); !rest.empty() && !zen::stopping)
