@@ -11,9 +11,10 @@
 //  - Protocols and transports are behind std::shared_ptr. Until connection_lost() has returned, the
 //    transport keeps its protocol, and the loop keeps the transport.
 //  - connection_made() that throws ends the connection. What datagram_received() throws is logged.
-//  - All datagrams that wait are taken in one turn, 64 at most, where Python takes one.
-//  - One class of transports does for sockets and for pipes. A pipe to be read stays blocking: if it
-//    is a terminal, standard output is the same one, and print() could not wait any more.
+//  - All datagrams that wait are taken in one turn, 64 at most, where Python takes one. Of a
+//    connection it takes up to 256 KiB in a turn, here it is 4 KiB, so that others wait less.
+//  - One class of transports does for sockets and for pipes. A pipe to be read stays blocking: if
+//    it is a terminal, standard output is the same one, and print() could not wait any more.
 //  - SIGPIPE is to be ignored (zen::start does it), as Python does.
 #pragma once
 
@@ -84,7 +85,7 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     }
     int socket() const { return socket_.get(); }
 
-    /// For those who make transports: the loop keeps it, and calls connection_made in the next turn.
+    /// For those who make transports: the loop keeps it and calls connection_made in the next turn.
     void start(Waiter *waiter = nullptr) {
         std::list<std::shared_ptr<Callback>> kept = {shared_from_this()};
         get_event_loop().schedule(kept.front());
