@@ -5,6 +5,7 @@
 #include "../program.h"
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace arguments {
@@ -32,6 +33,11 @@ struct Usage {
         if (value >= low && value <= high && std::to_string(value) == text) return int(value);
         error(what + " must be a number from " + std::to_string(low) + " to " +
               std::to_string(high) + ", not '" + text + "'");
+    }
+    /// The value of -t: so many seconds; 0 is for ever: none.
+    std::optional<std::chrono::seconds> limit(const std::string &text) const {
+        const std::chrono::seconds value(number("-t", text, 0, 86'400));
+        return value.count() > 0 ? std::optional(value) : std::nullopt;
     }
 };
 /// Readies the process and reads the options: calls on_option(letter, value) for each but -h.

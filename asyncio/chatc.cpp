@@ -73,10 +73,9 @@ Coroutine<void> show_lines(StreamReader reader, std::shared_ptr<typing::Line> ty
     }
 }
 
-Coroutine<void> chat(std::string name, std::string host, std::string port, int seconds) {
+Coroutine<void> chat(std::string name, std::string host, std::string port,
+                     std::optional<asyncio::Seconds> limit) {
     const std::string server = zen::address_name(host, port);
-    std::optional<asyncio::Seconds> limit; // none with -t 0
-    if (seconds > 0) limit = asyncio::Seconds(seconds);
     std::string answer = "cannot connect to " + server;
     try {
         const auto streams =
@@ -102,17 +101,16 @@ Coroutine<void> chat(std::string name, std::string host, std::string port, int s
 }
 
 int main(int argc, char *argv[]) {
-    int seconds = 5;
-    const auto words = arguments::read(argc, argv, usage, 1, 3, [&](char, auto &value) {
-        seconds = usage.number("-t", value, 0, 86'400);
-    });
+    std::optional<asyncio::Seconds> limit = asyncio::Seconds(5); // none with -t 0
+    const auto words = arguments::read(argc, argv, usage, 1, 3,
+                                       [&](char, auto &value) { limit = usage.limit(value); });
     const std::string host = words.size() > 1 ? words[1] : "127.0.0.1",
                       port = words.size() > 2 ? words[2] : usage.program.port;
     usage.number("PORT", port, 1, 65'535); // only looks at it
     if (words[0].find('\n') != std::string::npos || words[0].size() > max_line)
         usage.error("NAME must be one line, of at most 1024 bytes");
     try {
-        asyncio::run(chat(words[0], host, port, seconds));
+        asyncio::run(chat(words[0], host, port, limit));
     } catch (const asyncio::KeyboardInterrupt &) {
         return 130; // as a shell says of a program that SIGINT has ended
     } catch (const std::exception &error) {

@@ -12,7 +12,7 @@
 
 #include "lines.h"
 
-using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter, lines::Limit;
+using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter;
 constexpr zen::Program program = {"chats", "Chat server (asyncio).",
                                   "qt:", "./asyncio/chats -t 600 127.0.0.1 9000", "8000"};
 constexpr std::size_t max_line = 1024, max_name = 32; // bytes, without the newline
@@ -125,7 +125,7 @@ Coroutine<void> serve_client(std::shared_ptr<Chat> chat, StreamReader reader, St
 
 Coroutine<void> serve_forever(zen::Options options) {
     const auto chat = std::make_shared<Chat>();
-    const auto serve = [chat, limit = lines::limit_of(options)](auto reader, auto writer) {
+    const auto serve = [chat, limit = limit_of(options)](auto reader, auto writer) {
         return serve_client(chat, reader, writer, limit);
     };
     const auto server = co_await asyncio::start_server(serve, options.host, options.port, max_line);

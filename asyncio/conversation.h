@@ -1,6 +1,6 @@
-// conversation.h: what the TCP servers of asyncio/ say to a client, whichever way its bytes come and
-// go: the answer to a question; and for tacb and asynpro, which are called with whatever has come, a
-// whole conversation, or with -e the course's echo. No socket is in here.
+// conversation.h: what the TCP servers of asyncio/ say to a client, whichever way its bytes come
+// and go: the answer to a question; and for tacb and asynpro, which are called with whatever has
+// come, a whole conversation, or with -e the course's echo. No socket is in here.
 #pragma once
 
 #include "../program.h"

@@ -13,92 +13,43 @@
 // What differs from Python:
 //  - A callback has no arguments: a lambda captures what it needs.
 //  - A thread has one loop, the one made last: get_event_loop(). There are no policies.
-//  - Times are of std::chrono: call_later(2s, f). Timers of the same time are called in the order
-//    in which they were made, which Python leaves open; a cancelled one is gone at once.
+//  - Times are of std::chrono: call_later(2s, f). Timers of the same time are called in order.
 #pragma once
 
-#include "exceptions.h"
+#include "signals.h"
 
 #include <algorithm>
 #include <functional>
 #include <list>
-#include <map>
-#include <mutex>
-#include <vector>
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 namespace asyncio {
-using Clock = std::chrono::steady_clock;
-using Time = Clock::time_point;
-using Seconds = std::chrono::duration<double>; ///< 2s, 100ms and 0.5s are all taken for it.
-
-/// What the loop calls. A task is one, too, so that its next step needs no allocation.
-struct Callback {
-    virtual ~Callback() = default;
-    virtual void run() = 0;
-    virtual void abandon() {} ///< The loop goes and will never call it: a task ends its frames.
-    bool cancelled = false;   ///< Then it is not called any more.
-};
-template <class F> struct Function final : Callback {
-    F function;
-    explicit Function(F f) : function(std::move(f)) {}
-    void run() override { function(); }
-};
-template <class F> std::shared_ptr<Callback> make_callback(F function) {
-    return std::make_shared<Function<F>>(std::move(function));
-}
-
-/// To cancel a callback that has been scheduled. A copy is the same handle.
-class Handle {
-  public:
-    Handle() = default; ///< of no callback
-    explicit Handle(std::shared_ptr<Callback> callback) : callback_(std::move(callback)) {}
-    void cancel() const {
-        if (callback_) callback_->cancelled = true;
-    }
-    bool cancelled() const { return callback_ && callback_->cancelled; }
-    const Callback *callback() const { return callback_.get(); }
-
-  private:
-    std::shared_ptr<Callback> callback_;
-};
-/// Timers are sorted by time, those of the same time by their number.
-using TimerKey = std::pair<Time, std::uint64_t>;
-class TimerHandle : public Handle {
-  public:
-    TimerHandle() = default;
-    TimerHandle(std::shared_ptr<Callback> callback, TimerKey key)
-        : Handle(std::move(callback)), key_(key) {}
-    void cancel() const; ///< Also takes it from the loop.
-    Time when() const { return key_.first; }
-
-  private:
-    TimerKey key_ = {};
-};
-
 class EventLoop;
 inline constinit thread_local EventLoop *loop_of_thread = nullptr;
+/// Tells of an error that nobody has caught, also where there is no loop any more.
+inline void report(std::string_view begin, std::string_view end,
+                   const std::exception_ptr &exception = nullptr) noexcept;
 
 class EventLoop {
   public:
     EventLoop() : previous_(std::exchange(loop_of_thread, this)) {
-        if (!epoll_ || !wake_) zen::fail("cannot make an event loop");
-        control(EPOLL_CTL_ADD, wake_.get(), EPOLLIN);
+        if (!epoll_) zen::fail("cannot make an event loop");
+        add_reader(inbox->descriptor(), [this] { empty_inbox(); });
         for (Callbacks *list : {&ready_, &turn_})
             list->reserve(1024); // needs no memory when it is short
     }
     /// Ends the tasks that are left while the loop is still there, as they may call it.
     virtual ~EventLoop() {
-        while (!signal_handlers_.empty()) remove_signal_handler(signal_handlers_.begin()->first);
-        while (!tasks.empty()) {
-            const auto task = std::move(tasks.front());
-            tasks.pop_front();
-            task->abandon();
-        }
-        for (const auto open = std::move(transports); const auto &transport : open)
-            transport->abandon();
+        signals_.remove_all();
+        for (auto *list : {&tasks, &transports})
+            while (!list->empty()) {
+                const auto next = std::move(list->front());
+                list->pop_front();
+                next->abandon();
+            }
+        default_executor = nullptr; // waits for its threads
+        inbox->close();
         const auto watched = std::move(watched_); // what these own may call the loop as well
         const auto timers = std::move(timers_);
         for (Callbacks rest; !ready_.empty(); rest.clear()) rest.swap(ready_);
@@ -109,14 +60,10 @@ class EventLoop {
     void run_forever() {
         check_not_running();
         running_ = true;
-        try {
-            do run_once();
-            while (!stopping_);
-        } catch (...) {
-            running_ = false;
-            throw;
-        }
-        running_ = stopping_ = false;
+        const Finally end([this] { running_ = false; });
+        do run_once();
+        while (!stopping_);
+        stopping_ = false;
     }
     void stop() { stopping_ = true; }
     bool is_running() const { return running_; }
@@ -139,11 +86,7 @@ class EventLoop {
     /// The same, also from another thread, and it wakes the loop: all else is for its own thread.
     template <class F> Handle call_soon_threadsafe(F function) {
         auto callback = make_callback(std::move(function));
-        {
-            const std::lock_guard lock(mutex_);
-            from_threads_.push_back(callback);
-        }
-        eventfd_write(wake_.get(), 1);
+        inbox->put(callback);
         return Handle(std::move(callback));
     }
     template <class F> TimerHandle call_later(Seconds delay, F function) {
@@ -173,22 +116,9 @@ class EventLoop {
 
     /// Calls a function for a signal; in a turn of the loop, not within what the signal interrupts.
     template <class F> void add_signal_handler(int signal, F function) {
-        signal_handlers_[signal] = make_callback(std::move(function));
-        wake_for_signals = wake_.get();
-        struct sigaction action = {};
-        action.sa_flags = SA_RESTART;
-        action.sa_handler = [](int number) { // does only what cannot hurt what is interrupted
-            const int error = errno;
-            signals_seen[number] = true;
-            eventfd_write(wake_for_signals, 1);
-            errno = error;
-        };
-        if (sigaction(signal, &action, nullptr) != 0) zen::fail("cannot handle the signal");
+        signals_.add(signal, make_callback(std::move(function)), inbox->descriptor());
     }
-    /// The signal does again what it does by default.
-    bool remove_signal_handler(int signal) {
-        return signal_handlers_.erase(signal) > 0 && std::signal(signal, SIG_DFL) != SIG_ERR;
-    }
+    bool remove_signal_handler(int signal) { return signals_.remove(signal); }
 
     /// Says what is done with errors that nobody catches; null: they are printed.
     void set_exception_handler(std::function<void(const ExceptionContext &)> handler) {
@@ -200,8 +130,11 @@ class EventLoop {
         default_exception_handler({"Error in the exception handler", std::current_exception()});
     }
 
-    std::list<std::shared_ptr<Callback>> tasks;      ///< those that have not ended: see tasks.h
-    std::list<std::shared_ptr<Callback>> transports; ///< those that are open: see transports.h
+    const std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>(); ///< for other threads
+    std::list<std::shared_ptr<Callback>> tasks, transports;         ///< those that have not ended
+    std::shared_ptr<void> default_executor;    ///< its own threads, if it has some: see threads.h
+    bool debug = std::getenv("ASYNCIO_DEBUG"); ///< Tells of a callback that takes as long as this,
+    Seconds slow_callback_duration = Seconds(0.1); ///< in which nobody else had a turn.
     std::function<void()> on_stop; ///< Called once when zen::stop_on_signals() has seen a signal.
 
   protected:
@@ -211,17 +144,13 @@ class EventLoop {
     }
 
   private:
-    using Callbacks = std::vector<std::shared_ptr<Callback>>;
     struct Watched { // one registration in epoll for both
         std::shared_ptr<Callback> reader = nullptr, writer = nullptr;
         std::uint32_t events() const { return (reader ? EPOLLIN : 0u) | (writer ? EPOLLOUT : 0u); }
     };
 
     void run_once() {
-        try {
-            collect_events(milliseconds_to_sleep());
-        } catch (const std::bad_alloc &) { // epoll tells of these events again
-        }
+        collect_events(milliseconds_to_sleep());
         if (zen::stopping && on_stop) std::exchange(on_stop, nullptr)();
         for (const Time now = time(); !timers_.empty() && timers_.begin()->first.first <= now;)
             schedule(std::move(timers_.extract(timers_.begin()).mapped()));
@@ -236,38 +165,33 @@ class EventLoop {
         const auto rest = std::chrono::ceil<milliseconds>(timers_.begin()->first.first - time());
         return int(std::clamp<milliseconds>(rest, milliseconds(0), hours(24)).count());
     }
-    void collect_events(int milliseconds) {
+    void collect_events(int milliseconds) try {
         epoll_event list[256]; // if more are ready, they come in the next turn
         const int count = wait(list, 256, milliseconds);
         if (count < 0 && !zen::not_ready()) zen::fail("epoll_wait failed");
         for (int i = 0; i < count; ++i) {
-            if (list[i].data.fd == wake_.get()) {
-                collect_wake_ups();
-                continue;
-            }
             // EPOLLERR and EPOLLHUP are for both: their system calls tell what has happened.
             const Watched &watched = watched_[std::size_t(list[i].data.fd)];
             if (watched.reader && (list[i].events & ~EPOLLOUT)) schedule(watched.reader);
             if (watched.writer && (list[i].events & ~EPOLLIN)) schedule(watched.writer);
         }
+    } catch (const std::bad_alloc &) { // epoll tells of these events again
     }
-    void collect_wake_ups() {
-        eventfd_t count;
-        eventfd_read(wake_.get(), &count);
-        for (const auto &[signal, callback] : signal_handlers_)
-            if (signals_seen[signal].exchange(false)) schedule(callback);
-        const std::lock_guard lock(mutex_);
-        for (auto &callback : from_threads_) schedule(std::move(callback));
-        from_threads_.clear();
+    void empty_inbox() {
+        for (auto &callback : inbox->take_all()) schedule(std::move(callback));
+        for (auto &callback : signals_.take_all()) schedule(std::move(callback));
     }
-    void run(Callback &callback) try {
-        if (!callback.cancelled) callback.run();
-    } catch (...) {
-        tell(std::current_exception());
-    }
-    void tell(const std::exception_ptr &exception) noexcept try {
-        call_exception_handler({"Exception in callback", exception});
-    } catch (const std::bad_alloc &) { // no memory for the words
+    void run(Callback &callback) {
+        if (callback.cancelled) return;
+        const Time start = debug ? time() : Time();
+        try {
+            callback.run();
+        } catch (...) {
+            report("Exception in callback", "", std::current_exception());
+        }
+        const Seconds took = debug ? time() - start : Clock::duration(0);
+        if (debug && took >= slow_callback_duration)
+            report("Executing " + callback.what() + " took ", std::to_string(took.count()) + " s");
     }
 
     /// Sets one side of a descriptor, or removes it (null). Returns whether there was one before.
@@ -281,30 +205,25 @@ class EventLoop {
         const auto old = std::exchange(next.*side, std::move(callback));
         const auto events = next.events();
         const int what = before == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-        if (events != before) control(what, descriptor, events); // or a system call is saved
+        if (events != before) {                               // or a system call is saved
+            epoll_event event = {events, {.fd = descriptor}}; // level-triggered: told while ready
+            if (epoll_ctl(epoll_.get(), what, descriptor, &event) != 0 && what != EPOLL_CTL_DEL)
+                zen::fail("epoll_ctl failed"); // one that has been closed is out of epoll already
+        }
         watched_[index] = std::move(next);
         if (old) old->cancelled = true;
         return old != nullptr;
     }
-    void control(int what, int descriptor, std::uint32_t events) {
-        epoll_event event = {events, {.fd = descriptor}}; // level-triggered: told while ready
-        if (epoll_ctl(epoll_.get(), what, descriptor, &event) != 0 && what != EPOLL_CTL_DEL)
-            zen::fail("epoll_ctl failed"); // one that has been closed is out of epoll already
-    }
 
     static inline std::atomic<std::uint64_t> timers_made_; // by all loops: no number comes twice
-    static inline std::atomic<bool> signals_seen[NSIG];
-    static inline std::atomic<int> wake_for_signals = -1;
     EventLoop *previous_;
-    zen::Descriptor epoll_{epoll_create1(0)}, wake_{eventfd(0, EFD_NONBLOCK)};
+    zen::Descriptor epoll_{epoll_create1(0)};
+    SignalHandlers signals_;
     bool running_ = false, stopping_ = false;
     Callbacks ready_, turn_; // for the next turn; of this turn
     std::map<TimerKey, std::shared_ptr<Callback>> timers_;
     std::vector<Watched> watched_; // by descriptor
-    std::map<int, std::shared_ptr<Callback>> signal_handlers_;
     std::function<void(const ExceptionContext &)> exception_handler_;
-    std::mutex mutex_; // for from_threads_
-    Callbacks from_threads_;
 };
 
 inline void TimerHandle::cancel() const {
@@ -321,15 +240,11 @@ inline EventLoop &get_running_loop() {
         throw RuntimeError("no running event loop");
     return *loop_of_thread;
 }
-/// Tells of an error that nobody has caught, also where there is no loop any more.
-inline void report(const ExceptionContext &context) {
+inline void report(std::string_view begin, std::string_view end,
+                   const std::exception_ptr &exception) noexcept try {
+    const ExceptionContext context = {std::string(begin).append(end), exception};
     if (loop_of_thread) loop_of_thread->call_exception_handler(context);
     else default_exception_handler(context);
-}
-/// The same, where nothing may throw. Without memory it is left out.
-inline void report(std::string_view begin, std::string_view end,
-                   const std::exception_ptr &exception = nullptr) noexcept try {
-    report({std::string(begin).append(end), exception});
-} catch (const std::bad_alloc &) {
+} catch (const std::bad_alloc &) { // then it is left out
 }
 } // namespace asyncio

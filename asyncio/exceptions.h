@@ -30,6 +30,14 @@ inline bool is_cancelled_error(const std::exception_ptr &exception) try {
 /// run() throws it if a signal has stopped the program.
 struct KeyboardInterrupt {};
 
+/// Calls a function when the block is left, also by an exception: Python's `finally`.
+template <class F> struct Finally {
+    F function;
+    explicit Finally(F f) : function(std::move(f)) {}
+    Finally(const Finally &) = delete;
+    ~Finally() { function(); }
+};
+
 /// A system call that has failed: "what: why"; or what came of an earlier one: "what".
 struct OSError : RuntimeError {
     int number; ///< errno, or 0

@@ -15,7 +15,6 @@
 
 #include "events.h"
 
-#include <coroutine>
 #include <optional>
 #include <variant>
 

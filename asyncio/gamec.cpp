@@ -10,7 +10,7 @@
 #include "guessing.h"
 #include "lines.h"
 
-using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter, lines::Limit;
+using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter;
 constexpr zen::Program program = {"gamec", "Guessing game for many players (asyncio).",
                                   "qt:", "./asyncio/gamec -t 600 127.0.0.1 8000"};
 guessing::Record record;
@@ -59,7 +59,7 @@ Coroutine<void> serve_client(StreamReader reader, StreamWriter writer, Limit lim
 }
 
 Coroutine<void> serve_forever(zen::Options options) {
-    const auto serve = [limit = lines::limit_of(options)](auto reader, auto writer) {
+    const auto serve = [limit = limit_of(options)](auto reader, auto writer) {
         return serve_client(reader, writer, limit);
     };
     constexpr std::size_t longest = guessing::max_line - 1; // bytes before the newline

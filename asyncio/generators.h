@@ -13,7 +13,7 @@
 // goes before its end is destroyed at its co_yield, where its variables are cleaned up at once.
 #pragma once
 
-#include "tasks.h"
+#include "coroutines.h"
 
 namespace asyncio {
 template <class T> class [[nodiscard]] AsyncGenerator {
@@ -53,7 +53,7 @@ template <class T> class [[nodiscard]] AsyncGenerator {
         void await_suspend(std::coroutine_handle<> awaiting) const {
             frame.promise().awaiting = awaiting;
             frame.promise().running = true;
-            running_task->go_on(frame);
+            next_frame = frame;
         }
         std::optional<T> await_resume() const {
             promise_type &promise = frame.promise();

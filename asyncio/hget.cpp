@@ -12,7 +12,7 @@
 #include "streams.h"
 #include "waiting.h"
 
-using asyncio::Coroutine, http::Length, http::Request;
+using asyncio::Coroutine, http::Request;
 constexpr arguments::Usage usage = {
     {"hget", "Gets a page by HTTP/1.0 and prints the whole response (asyncio).",
      "st:", "./asyncio/hget http://127.0.0.1:8000/index.html", "80"},
@@ -34,35 +34,27 @@ class Getter : public asyncio::Protocol {
     }
     void data_received(std::string_view bytes) override {
         wait_for_more();
-        while (!in_page_ && !bytes.empty()) { // a line of the head may come in pieces
+        while (!response_.in_page && !bytes.empty()) { // a line of the head may come in pieces
             const std::size_t size = std::min(bytes.find('\n'), bytes.size() - 1) + 1;
             line_ += bytes.substr(0, size);
             bytes.remove_prefix(size);
             if (line_.size() > asyncio::stream_limit) throw std::runtime_error("line too long");
-            if (line_.ends_with('\n')) end_line();
+            if (line_.ends_with('\n')) response_.take_line(std::exchange(line_, ""));
         }
-        bytes = bytes.substr(0, left_.value_or(bytes.size()));
-        http::show(bytes);
-        if (left_) *left_ -= bytes.size();
-        if (in_page_ && left_ == 0) transport_->close();
+        response_.take_page(bytes);
+        if (response_.complete()) transport_->close();
     }
     void connection_lost(std::exception_ptr error) override try {
         timer_.cancel();
         if (done_.done()) return;
         if (error) std::rethrow_exception(error);
-        http::check_complete(request_, in_page_, left_);
+        response_.check_end(request_);
         done_.set_result();
     } catch (...) {
         done_.set_exception(std::current_exception());
     }
 
   private:
-    void end_line() {
-        http::show(line_);
-        http::look_for_length(line_, left_);
-        in_page_ = http::ends_head(line_);
-        line_.clear();
-    }
     void wait_for_more() {
         timer_.cancel();
         if (!request_.limit) return;
@@ -74,9 +66,8 @@ class Getter : public asyncio::Protocol {
     const asyncio::Future<void> done_;
     std::shared_ptr<asyncio::Transport> transport_;
     asyncio::TimerHandle timer_;
-    bool in_page_ = false; // after the head, which ends with an empty line
-    std::string line_;     // of the head, as far as it has come
-    Length left_;          // of the page
+    http::Response response_;
+    std::string line_; // of the head, as far as it has come
 };
 Coroutine<void> get_by_protocol(Request request) {
     const asyncio::Future<void> done; // connection_lost() tells it what a method has thrown
@@ -94,33 +85,27 @@ Coroutine<void> get_by_streams(Request request) {
         asyncio::open_connection(request.host, request.port), request.limit);
     const auto &[reader, writer] = streams;
     writer.write(request.text());
-    Length left;
-    for (bool in_page = false; !in_page;) {
+    http::Response response;
+    while (!response.in_page) {
         const auto line = co_await asyncio::wait_for(reader.readline(), request.limit);
-        http::show(line);
-        http::look_for_length(line, left);
-        in_page = http::ends_head(line);
-        if (line.empty()) http::check_complete(request, false, left);
+        if (line.empty()) co_return response.check_end(request);
+        response.take_line(line);
     }
-    while (left != 0) {
-        const std::size_t size = std::min<std::size_t>(left.value_or(4096), 4096);
-        const auto bytes = co_await asyncio::wait_for(reader.read(size), request.limit);
-        if (bytes.empty()) co_return http::check_complete(request, true, left);
-        http::show(bytes);
-        if (left) *left -= bytes.size();
+    while (!response.complete()) {
+        const auto bytes = co_await asyncio::wait_for(reader.read(4096), request.limit);
+        if (bytes.empty()) co_return response.check_end(request);
+        response.take_page(bytes);
     }
 }
 
 int main(int argc, char *argv[]) {
     bool streams = false;
-    std::optional<asyncio::Seconds> limit = asyncio::Seconds(5);
+    Request request;
     const auto words = arguments::read(argc, argv, usage, 1, 1, [&](char letter, auto &value) {
         if (letter == 's') streams = true;
-        else if (const int seconds = usage.number("-t", value, 0, 86'400); seconds == 0) limit = {};
-        else limit = asyncio::Seconds(seconds);
+        else request.limit = usage.limit(value);
     });
-    Request request = http::parse(words[0], usage);
-    request.limit = limit;
+    http::read_url(words[0], usage, request);
     try {
         asyncio::run(streams ? get_by_streams(request) : get_by_protocol(request));
     } catch (const asyncio::KeyboardInterrupt &) {

@@ -35,31 +35,44 @@ inline void show(std::string_view bytes) {
     if (!zen::write_all(STDOUT_FILENO, text)) zen::fail("cannot print");
 }
 
-/// The length of the page, if this line of the head tells it: "Content-Length: 10".
-inline void look_for_length(std::string_view line, Length &left) {
-    constexpr std::string_view name = "content-length:"; // in letters of any case
-    if (line.size() < name.size() || strncasecmp(line.data(), name.data(), name.size()) != 0)
-        return;
-    left = std::strtoul(std::string(line.substr(name.size())).c_str(), nullptr, 10);
-}
-inline bool ends_head(std::string_view line) { return line == "\r\n" || line == "\n"; }
+/// Where one is in a response, which is shown as it comes.
+struct Response {
+    bool in_page = false; ///< after the head, which ends with an empty line
+    Length left = {};     ///< of the page
 
-/// The connection has been closed: whether before the end of the response.
-inline void check_complete(const Request &request, bool in_page, Length left) {
-    if (!in_page || left.value_or(0) > 0)
-        throw std::runtime_error("no complete response from " + request.name() +
-                                 ": connection closed");
-}
+    void take_line(std::string_view line) {
+        constexpr std::string_view name = "content-length:"; // in letters of any case
+        show(line);
+        in_page = line == "\r\n" || line == "\n";
+        if (line.size() < name.size() || strncasecmp(line.data(), name.data(), name.size()) != 0)
+            return;
+        left = std::strtoul(std::string(line.substr(name.size())).c_str(), nullptr, 10);
+    }
+    void take_page(std::string_view bytes) {
+        bytes = bytes.substr(0, left.value_or(bytes.size()));
+        show(bytes);
+        if (left) *left -= bytes.size();
+    }
+    bool complete() const { return in_page && left == 0u; }
+    /// At the end of file: throws if the response is cut.
+    void check_end(const Request &request) const {
+        if (!in_page || left.value_or(0) > 0)
+            throw std::runtime_error("no complete response from " + request.name() +
+                                     ": connection closed");
+    }
+};
 
-/// What a URL asks for; if it is none, ends the program.
-inline Request parse(std::string url, const arguments::Usage &usage) {
+/// Takes from a URL what it asks for; if it is none, ends the program.
+inline void read_url(std::string url, const arguments::Usage &usage, Request &request) {
     const std::string wrong = "the URL must be http://HOST[:PORT][/PATH], not '" + url + "'";
     const bool plain =
         std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c <= '~'; });
     if (!plain || !url.starts_with("http://")) usage.error(wrong);
     url = url.substr(7, url.find('#') - 7);
     const std::size_t path = std::min(url.find_first_of("/?"), url.size());
-    Request request = {url.substr(0, path), usage.program.port, url.substr(path)};
+    request.host = url.substr(0, path);
+    request.port = usage.program.port;
+    request.path = url.substr(path);
     if (!request.path.starts_with('/')) request.path.insert(0, "/");
     const std::size_t colon = request.host.rfind(':');
     if (colon != std::string::npos && request.host.find(']', colon) == std::string::npos) {
@@ -70,6 +83,5 @@ inline Request parse(std::string url, const arguments::Usage &usage) {
         request.host = request.host.substr(1, request.host.size() - 2);
     if (request.host.empty()) usage.error(wrong);
     usage.number("PORT", request.port, 1, 65'535); // only looks at it
-    return request;
 }
 } // namespace http

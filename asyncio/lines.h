@@ -2,15 +2,11 @@
 // and how a conversation ends, whoever ends it.
 #pragma once
 
+#include "see_off.h"
 #include "streams.h"
-#include "waiting.h"
 
 namespace lines {
 using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter;
-using Limit = std::optional<asyncio::Seconds>; // how long to wait for a client; none: for ever
-inline Limit limit_of(const zen::Options &options) {
-    return options.timeout > 0 ? Limit(options.timeout) : std::nullopt;
-}
 
 /// What is thrown instead of a line that is longer than the reader's limit.
 struct TooLong : std::runtime_error {
@@ -34,22 +30,12 @@ inline Coroutine<std::optional<std::string>> next_line(StreamReader reader, Limi
     co_return line;
 }
 
-/// Reads on until the client leaves, or has sent 256 KiB.
-inline Coroutine<void> see_off(StreamReader reader) {
-    for (std::size_t size = 1, ignored = 0; size > 0 && ignored < 262'144; ignored += size) {
-        const std::string bytes = co_await reader.read(4096);
-        size = bytes.size();
-    }
-}
-/// Ends a conversation: sends what is left, for `limit` at most, and closes. A close with bytes
-/// unread would reset the connection, and the reset could overtake the last line: so it sends the
-/// end of file first, and reads on for a second. Throws what has ended the connection before.
+/// Ends a conversation: sends what is left, for `limit` at most, and closes. Throws what has ended
+/// the connection before.
 inline Coroutine<void> hang_up(StreamReader reader, StreamWriter writer, Limit limit) {
     writer.write_eof();
-    try {
-        co_await asyncio::wait_for(see_off(reader), asyncio::Seconds(1));
-    } catch (const asyncio::TimeoutError &) {
-    }
+    const auto read = [reader] { return reader.read(4096); };
+    co_await see_off(read);
     writer.close();
     co_await asyncio::wait_for(writer.wait_closed(), limit);
 }

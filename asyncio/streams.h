@@ -138,9 +138,8 @@ class ServedStream final : public StreamProtocol {
     static void ended(Transport &transport, const AnyFuture &task) {
         const auto exception = task.cancelled() ? nullptr : task.exception();
         if (exception)
-            report({"Unhandled exception in client_connected_cb. Peer " +
-                        transport.get_extra_info("peername"),
-                    exception});
+            report("Unhandled exception in client_connected_cb. Peer ",
+                   transport.get_extra_info("peername"), exception);
         if (exception || task.cancelled()) transport.close();
     }
     std::shared_ptr<const ClientConnected> client_connected_;

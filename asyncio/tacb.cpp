@@ -61,20 +61,12 @@ struct Server {
             fcntl(descriptor, F_SETFL, O_NONBLOCK);
             zen::log("Connected by ", name);
             clients.emplace(descriptor, Client{std::move(client), {name, echo}});
-            try {
-                call_when_readable(descriptor);
-            } catch (...) {
-                clients.erase(descriptor);
-                throw; // accept_all says it
-            }
+            serve_client(descriptor, false);
         };
         paused = asyncio::accept_all(listener.get(), paused, add);
         if (!paused) return loop.add_reader(listener.get(), [this] { accept_clients(); });
         loop.call_later(asyncio::Seconds(0.1), [this] { accept_clients(); });
         loop.remove_reader(listener.get()); // it would wake the loop at once
-    }
-    void call_when_readable(int descriptor) {
-        loop.add_reader(descriptor, [=, this] { serve_client(descriptor, true); });
     }
 
     // Does what can be done for a client now, then tells the loop what to call for it next.
@@ -86,7 +78,8 @@ struct Server {
             const bool writing = !client.unsent.empty();
             const bool reading = !client.ended && client.unsent.size() <= unsent_limit;
             if (!reading) loop.remove_reader(descriptor);
-            else if (!readable) call_when_readable(descriptor); // it may have been stopped
+            else if (!readable) // it is new, or reading may have been stopped
+                loop.add_reader(descriptor, [=, this] { serve_client(descriptor, true); });
             if (!writing) loop.remove_writer(descriptor);
             else loop.add_writer(descriptor, [=, this] { serve_client(descriptor, false); });
             if (client.talk.refused) hang_up(client, readable);

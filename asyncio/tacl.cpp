@@ -111,9 +111,7 @@ int main(int argc, char *argv[]) {
     const auto words = arguments::read(argc, argv, usage, 2, 4, [&](char letter, auto &value) {
         if (letter == 'q') zen::quiet = true;
         else if (letter == 'a') load.approach = usage.number("-a", value, 1, 3);
-        else if (const int seconds = usage.number("-t", value, 0, 86'400); seconds == 0)
-            load.limit = {};
-        else load.limit = asyncio::Seconds(seconds);
+        else load.limit = usage.limit(value);
     });
     load.clients = usage.number("CLIENTS", words[0], 1, 10'000);
     load.repetitions = usage.number("REPETITIONS", words[1], 1, 1'000'000);

@@ -10,7 +10,7 @@
 
 #include "lines.h"
 
-using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter, lines::Limit;
+using asyncio::Coroutine, asyncio::StreamReader, asyncio::StreamWriter;
 constexpr zen::Program program = {"tacn",
                                   "Line echo server that numbers its connections (asyncio).",
                                   "qt:", "./asyncio/tacn -t 10 127.0.0.1 8000", "12345"};
@@ -50,7 +50,7 @@ Coroutine<void> serve_client(StreamReader reader, StreamWriter writer, long numb
 
 Coroutine<void> serve_forever(zen::Options options) {
     long connections = 0;
-    const auto serve = [&connections, limit = lines::limit_of(options)](auto reader, auto writer) {
+    const auto serve = [&connections, limit = limit_of(options)](auto reader, auto writer) {
         return serve_client(reader, writer, connections++, limit);
     };
     const auto server = co_await asyncio::start_server(serve, options.host, options.port, max_line);

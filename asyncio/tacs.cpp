@@ -9,32 +9,14 @@
 // See also:   mzts (threads), tacr (streams), tacb (callbacks).
 
 #include "conversation.h"
+#include "see_off.h"
 #include "sockets.h"
 #include "waiting.h"
 
 using namespace std::chrono_literals;
 using asyncio::Coroutine;
-using Limit = std::optional<asyncio::Seconds>; // how long to wait for a client; none: for ever
 constexpr zen::Program program = {"tacs", "Asynchronous TCP server of the Zen protocol (asyncio).",
                                   "eqt:", "./asyncio/tacs -t 10 127.0.0.1 8000"};
-
-// Reads on until the client leaves, or has sent 256 KiB.
-Coroutine<void> see_off(int client) {
-    for (std::size_t size = 1, ignored = 0; size > 0 && ignored < 262'144; ignored += size) {
-        const std::string bytes = co_await asyncio::sock_recv(client, 4096);
-        size = bytes.size();
-    }
-}
-
-// Ends a conversation before the client does. A close with bytes unread would reset the connection,
-// and the reset could overtake the last answers: so send the end of file, and read on for a second.
-Coroutine<void> hang_up(int client) {
-    shutdown(client, SHUT_WR);
-    try {
-        co_await asyncio::wait_for(see_off(client), 1s);
-    } catch (const asyncio::TimeoutError &) {
-    }
-}
 
 // A conversation: as many questions as the client likes. Throws when the connection fails.
 Coroutine<void> converse(int client, std::string peer, Limit limit) {
@@ -46,16 +28,11 @@ Coroutine<void> converse(int client, std::string peer, Limit limit) {
         questions.feed(bytes);
         while (const auto question = questions.next()) {
             const std::string answer(answer_question(peer, *question));
-            if (answer.empty()) {
-                co_return co_await hang_up(client);
-            }
+            if (answer.empty()) co_return;
             co_await asyncio::wait_for(asyncio::sock_sendall(client, answer), limit);
+            co_await asyncio::sleep(0s); // nothing may have had to wait, but others want their turn
         }
-        if (questions.too_long()) {
-            zen::log("Question too long from ", peer);
-            co_return co_await hang_up(client);
-        }
-        co_await asyncio::sleep(0s); // nothing may have had to wait, but others want their turn
+        if (questions.too_long()) co_return zen::log("Question too long from ", peer);
     }
     if (!questions.rest().empty())
         zen::log("End of file in mid-question from ", peer, ": ", questions.rest());
@@ -68,7 +45,6 @@ Coroutine<void> echo_once(int client, std::string peer, Limit limit) {
     zen::log("Received from ", peer, ": ", bytes);
     co_await asyncio::wait_for(asyncio::sock_sendall(client, bytes), limit);
     zen::log("Sent to ", peer, ": ", bytes);
-    co_await hang_up(client);
 }
 
 // Serves one client. Whatever goes wrong with it ends here, and the server goes on.
@@ -82,6 +58,9 @@ Coroutine<void> serve_client(zen::Descriptor client, std::string peer, bool echo
         } else {
             co_await converse(socket, peer, limit);
         }
+        shutdown(socket, SHUT_WR); // the client sees the end of file after all answers
+        const auto receive = [socket] { return asyncio::sock_recv(socket, 4096); };
+        co_await see_off(receive);
     } catch (const std::exception &error) {
         zen::log("Error with ", peer, ": ", error.what());
     }
@@ -111,13 +90,10 @@ Coroutine<void> accept_clients(int listener, bool echo, Limit limit) {
 }
 
 Coroutine<void> serve_forever(zen::Options options) {
-    const Limit limit = options.timeout > 0 ? Limit(options.timeout) : std::nullopt;
     zen::Descriptor listener = asyncio::open_listener(options.host, options.port);
-    fcntl(listener.get(), F_SETFL, O_NONBLOCK);
-    auto accepting = accept_clients(listener.get(), options.echo, limit); // begins below
     zen::say("TCP server started at ", asyncio::name_of(listener.get(), getsockname));
     try {
-        co_await accepting;
+        co_await accept_clients(listener.get(), options.echo, limit_of(options));
     } catch (const asyncio::CancelledError &) { // a signal has come; here no co_await can stand
     }
     listener = zen::Descriptor(-1);

@@ -1,12 +1,9 @@
-// tasks.h: coroutines and tasks of Python's asyncio (its modules coroutines, tasks, runners).
+// tasks.h: tasks of Python's asyncio (its modules tasks, runners): coroutines that run beside each
+// other. What a coroutine is: coroutines.h.
 //
-// The variables of a coroutine are in a frame on the heap, not on a thread's stack. A task resumes
-// the frame, which runs until it has to wait. `co_await` has two cases:
-//  - of a coroutine: its frame is noted as the next one, and this one is suspended; the task goes
-//    on with the next one at once, within the same step. When that has ended, the task resumes this
-//    one, and the result is the value of the co_await. No frame resumes another: no stack grows.
-//  - of a future: if that is done, there is the result. If not, the step is over, and the loop does
-//    other things; the future has the task as a callback: when it is done, the next step begins.
+// A task runs its coroutine in steps. A step ends where a future is awaited that is not done: then
+// the loop does other things, and the future has the task as a callback. When the future is done,
+// the loop calls the task, and the next step begins where this one has ended.
 // A task is cancelled by an exception: the co_await at which it waits throws CancelledError, which
 // can be caught, and cleans up on its way. No frame is destroyed before it has ended, but by the
 // loop when that goes: a frame and the future that it awaits own each other.
@@ -19,6 +16,7 @@
 //  - Tasks are handles, as futures are. AnyTask is one whose type of result is not known.
 #pragma once
 
+#include "coroutines.h"
 #include "futures.h"
 
 namespace asyncio {
@@ -34,7 +32,7 @@ class TaskBase : public FutureBase, public DoneCallback {
     void start(std::coroutine_handle<> first) {
         static std::atomic<unsigned> count;
         if (name.empty()) name = "Task-" + std::to_string(++count);
-        next_ = first;
+        frame_ = first;
         auto &tasks = get_event_loop().tasks;
         place_ = tasks.insert(tasks.end(), handle());
         wake();
@@ -57,12 +55,10 @@ class TaskBase : public FutureBase, public DoneCallback {
     void check_pending() const override {
         throw RuntimeError("Task does not support set_result and set_exception");
     }
-    /// For what is awaited: the task goes on with this frame, in the same step; null: it has ended.
-    void go_on(std::coroutine_handle<> frame) { next_ = frame; }
-    /// The same: the step is over. The next one, after wake(), resumes this frame.
+    /// For what is awaited: the step is over. The next one, after wake(), resumes this frame.
     void suspend(std::coroutine_handle<> frame, Awaited *awaited) {
-        next_ = frame;
-        suspended_ = true;
+        frame_ = frame;
+        next_frame = nullptr;
         waiting_for_ = awaited;
         if (must_cancel_ && awaited && awaited->cancel()) must_cancel_ = false;
     }
@@ -83,14 +79,14 @@ class TaskBase : public FutureBase, public DoneCallback {
     void run() override {
         future.reset();
         waiting_for_ = nullptr;
-        suspended_ = false;
         throw_ = std::exchange(must_cancel_, false);
         if (throw_ && !started_) return end(); // before its first step: it never runs
         started_ = true;
         running_task = this;
-        while (next_ && !suspended_) next_.resume();
+        next_frame = std::exchange(frame_, nullptr);
+        while (next_frame) next_frame.resume();
         running_task = nullptr;
-        if (!next_) end();
+        if (!frame_) end();
     }
     void end() {
         const auto exception = started_ ? take_result() : cancelled_error;
@@ -100,82 +96,16 @@ class TaskBase : public FutureBase, public DoneCallback {
         else if (exception) set_exception(exception);
         else set_done();
     }
+    std::string what() const override { return "<Task " + name + ">"; }
     void abandon() override {
         report("Task was destroyed but it is pending! ", name);
         forget_callbacks(); // one of them may own this task
         destroy_frames();
     }
-    std::coroutine_handle<> next_; // the frame to be resumed
+    std::coroutine_handle<> frame_; // that waits; none while a step runs
     Awaited *waiting_for_ = nullptr;
-    bool started_ = false, suspended_ = false, must_cancel_ = false, throw_ = false;
+    bool started_ = false, must_cancel_ = false, throw_ = false;
     std::list<std::shared_ptr<Callback>>::iterator place_; // in the loop's list
-};
-
-// ---- Coroutines
-/// What the compiler calls at the ends of a coroutine.
-struct PromiseBase {
-    std::coroutine_handle<> awaiting = nullptr; // who awaits it; of a task's first frame: none
-    std::exception_ptr exception = nullptr;
-    struct AtEnd {
-        bool await_ready() noexcept { return false; }
-        template <class P> void await_suspend(std::coroutine_handle<P> frame) noexcept {
-            running_task->go_on(frame.promise().awaiting);
-        }
-        void await_resume() noexcept {}
-    };
-    std::suspend_always initial_suspend() noexcept { return {}; } // nothing runs when it is called
-    AtEnd final_suspend() noexcept { return {}; }                 // the result stays in the frame
-    void unhandled_exception() { exception = std::current_exception(); }
-};
-template <class T> struct Promise;
-
-/// What a coroutine function returns: its frame. `co_await` it, or give it to a task.
-template <class T> class [[nodiscard]] Coroutine {
-  public:
-    using Result = T;
-    using promise_type = Promise<T>;
-    explicit Coroutine(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
-    Coroutine(Coroutine &&other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-    Coroutine &operator=(Coroutine other) noexcept {
-        std::swap(frame_, other.frame_);
-        return *this;
-    }
-    ~Coroutine() { destroy(); }
-    void destroy() {
-        if (const auto frame = std::exchange(frame_, nullptr)) frame.destroy();
-    }
-    std::coroutine_handle<> frame() const { return frame_; }
-    std::exception_ptr exception() const { return frame_.promise().exception; }
-    /// The result of one that has ended, or what it has thrown. Once only, as it is moved.
-    T take() const {
-        if (frame_.promise().exception) std::rethrow_exception(frame_.promise().exception);
-        if constexpr (!std::is_void_v<T>) return std::move(*frame_.promise().value);
-    }
-    bool await_ready() const {
-        if (!frame_ || frame_.done()) throw RuntimeError("cannot reuse already awaited coroutine");
-        return false;
-    }
-    void await_suspend(std::coroutine_handle<> awaiting) const {
-        frame_.promise().awaiting = awaiting;
-        running_task->go_on(frame_);
-    }
-    T await_resume() const { return take(); }
-
-  private:
-    std::coroutine_handle<promise_type> frame_;
-};
-template <class T> struct Promise : PromiseBase {
-    std::optional<T> value;
-    Coroutine<T> get_return_object() {
-        return Coroutine<T>(std::coroutine_handle<Promise>::from_promise(*this));
-    }
-    template <class U = T> void return_value(U &&result) { value.emplace(std::forward<U>(result)); }
-};
-template <> struct Promise<void> : PromiseBase {
-    Coroutine<void> get_return_object() {
-        return Coroutine<void>(std::coroutine_handle<Promise>::from_promise(*this));
-    }
-    void return_void() {}
 };
 
 // ---- Tasks
@@ -302,13 +232,6 @@ struct NextTurn {
     }
     void await_resume() const { running_task->resumed(); }
 };
-/// Calls a function when the block is left, also by an exception: Python's `finally`.
-template <class F> struct Finally {
-    F function;
-    explicit Finally(F f) : function(std::move(f)) {}
-    Finally(const Finally &) = delete;
-    ~Finally() { function(); }
-};
 /// Lets others run for so long; with 0, for one turn.
 inline Coroutine<void> sleep(Seconds delay) {
     NextTurn next_turn;
@@ -346,12 +269,13 @@ inline void cancel_all_tasks(EventLoop &loop) {
     for (const AnyTask &task : tasks) {
         loop.run_until_done(task);
         if (!task.cancelled() && task.exception())
-            report({"unhandled exception during asyncio::run() shutdown", task.exception()});
+            report("unhandled exception during asyncio::run() shutdown", "", task.exception());
     }
 }
-/// Runs main to its end in a loop, then cancels all other tasks and waits for them. Returns main's
-/// result or throws its exception. The first SIGINT or SIGTERM cancels main, which may clean up for
-/// 0.75 seconds (zen::stop_on_signals); if main ends by this, KeyboardInterrupt is thrown.
+/// Runs main to its end in a loop, then cancels all other tasks, and waits for them and for the
+/// loop's own threads. Returns main's result or throws its exception. The first SIGINT or SIGTERM
+/// cancels main, which may clean up for 0.75 seconds (zen::stop_on_signals); if main ends by this,
+/// KeyboardInterrupt is thrown.
 template <class Awaitable> auto run(Awaitable main, EventLoop &loop) {
     zen::stop_on_signals();
     const auto task = ensure_future(std::move(main));
@@ -365,6 +289,7 @@ template <class Awaitable> auto run(Awaitable main, EventLoop &loop) {
         throw;
     }
     cancel_all_tasks(loop);
+    loop.default_executor = nullptr; // waits for its threads
     if (interrupted && task.cancelled() && task.uncancel() == 0) throw KeyboardInterrupt();
     return task.take();
 }

@@ -1,40 +1,36 @@
 // threads.h: functions that wait or compute for long, in threads beside the loop (Python's modules
-// concurrent.futures.thread and asyncio.threads); and the way back, run_coroutine_threadsafe().
-// Processes beside the loop: executors.h, which includes this file.
+// concurrent.futures.thread and asyncio.threads). The way back, from a thread to the loop:
+// threadsafe.h. Processes beside the loop: executors.h.
 //
-// A thread calls the function and puts its result into an inbox: a list with a mutex, and with a
-// descriptor (eventfd) that wakes the loop. Only the loop's own thread touches its futures. The
-// threads block the signals that stop a program, which are for the loop.
+// A thread calls the function and puts what has come of it into the loop's inbox (handles.h). Only
+// the loop's own thread touches its futures. The threads block the signals that stop a program,
+// which are for the loop.
 //
-// At the end of a loop its threads are waited for. But if a signal stops the program, those that
-// are still busy are left alone, and end with the program: what they use has to be their own, or in
-// a std::shared_ptr.
+// A loop waits for its own threads at the end of run(), and when it goes. But if a signal stops the
+// program, those that are still busy are left alone, and end with the program: what they use has to
+// be their own, or in a std::shared_ptr.
 //
 // What differs from Python:
 //  - run_in_executor() is a function; nullptr, as None there, is the loop's own executor.
-//  - A loop waits for its own executor when it goes, and not yet in run(). A thread that then waits
-//    for a coroutine of that loop gets CancelledError, as it does when a shutdown() in the loop's
-//    thread waits for it: in Python, both would wait for ever.
+//  - While run() waits for the threads, the loop does not run.
 #pragma once
 
-#include "waiting.h"
+#include "tasks.h"
 
 #include <condition_variable>
+#include <deque>
 #include <thread>
 
 namespace asyncio {
-// ---- Threads
-/// A call that a thread makes for a loop.
-struct Job {
+/// A call that a thread makes for a loop, which then calls run().
+struct Job : Callback {
     std::atomic<bool> begun = false; ///< Or it is cancelled, and is not to begin any more.
-    std::shared_ptr<class Inbox> inbox = nullptr;
-    virtual ~Job() = default;
-    virtual void work() noexcept = 0; ///< In the thread,
-    virtual void finish() = 0;        ///< then in the loop.
+    const std::shared_ptr<Inbox> inbox = get_event_loop().inbox;
+    virtual void work() noexcept = 0; ///< In the thread.
 };
 template <class F, class T = std::invoke_result_t<F &>> struct FunctionJob final : Job {
     F function;
-    Future<T> future = {};
+    const Future<T> future = {};
     std::optional<Value<T>> value = {};
     std::exception_ptr exception = nullptr;
     explicit FunctionJob(F f) : function(std::move(f)) {}
@@ -44,39 +40,11 @@ template <class F, class T = std::invoke_result_t<F &>> struct FunctionJob final
     } catch (...) {
         exception = std::current_exception();
     }
-    void finish() override {
+    void run() override {
         if (future.done()) return; // it was cancelled meanwhile
         if (exception) future.set_exception(std::exchange(exception, nullptr));
         else future.set_result(std::move(*value));
     }
-};
-/// Where threads put what they have done. It is there as long as a thread or the loop needs it.
-class Inbox {
-  public:
-    int descriptor() const { return wake_.get(); }
-    void put(std::shared_ptr<Job> job) {
-        const std::lock_guard lock(mutex_);
-        if (closed_) return;
-        done_.push_back(std::move(job));
-        eventfd_write(descriptor(), 1);
-    }
-    void finish_all() {
-        eventfd_t count;
-        eventfd_read(descriptor(), &count);
-        for (const auto &job : take(false)) job->finish();
-    }
-    void close() { take(true); } ///< What comes now is dropped.
-
-  private:
-    std::vector<std::shared_ptr<Job>> take(bool last) {
-        const std::lock_guard lock(mutex_);
-        closed_ |= last;
-        return std::exchange(done_, {});
-    }
-    std::mutex mutex_;
-    std::vector<std::shared_ptr<Job>> done_;
-    bool closed_ = false;
-    zen::Descriptor wake_{eventfd(0, EFD_NONBLOCK)};
 };
 
 /// Threads that make calls, one after the other. Each is started when none of the others is idle.
@@ -152,7 +120,7 @@ class ThreadPoolExecutor {
             state->queue.pop_front();
             lock.unlock();
             if (!job->begun.exchange(true)) job->work();
-            const auto inbox = std::move(job->inbox);
+            const auto inbox = job->inbox; // it outlives the job and the loop
             inbox->put(std::move(job));
             lock.lock();
         }
@@ -164,28 +132,6 @@ class ThreadPoolExecutor {
     std::vector<std::thread> threads_;
 };
 
-/// The inbox of a loop, and its own executor. The loop owns it.
-struct ThreadsOfLoop {
-    const EventLoop *loop;
-    const std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>();
-    ThreadPoolExecutor executor = ThreadPoolExecutor();
-    static inline constinit thread_local ThreadsOfLoop *current = nullptr;
-
-    explicit ThreadsOfLoop(const EventLoop &owner) : loop(&owner) {}
-    ThreadsOfLoop(const ThreadsOfLoop &) = delete;
-    ~ThreadsOfLoop() {
-        if (current == this) current = nullptr;
-        executor.shutdown();
-        inbox->close();
-    }
-    static ThreadsOfLoop &get() {
-        EventLoop &running = get_event_loop();
-        if (current && current->loop == &running) return *current;
-        const auto made = std::make_shared<ThreadsOfLoop>(running);
-        running.add_reader(made->inbox->descriptor(), [made] { made->inbox->finish_all(); });
-        return *(current = made.get());
-    }
-};
 /// A function with copies of its arguments.
 template <class F, class... As> auto with_arguments(F function, As... arguments) {
     return [function = std::move(function), ... arguments = std::move(arguments)]() mutable {
@@ -198,7 +144,6 @@ template <class F, class T = std::invoke_result_t<F &>>
 Future<T> run_in_executor(ThreadPoolExecutor &executor, F function) {
     const auto job = std::make_shared<FunctionJob<F>>(std::move(function));
     const Future<T> future = job->future;
-    job->inbox = ThreadsOfLoop::get().inbox;
     future.add_done_callback([weak = std::weak_ptr(job)](const AnyFuture &done) {
         const auto cancelled = done.cancelled() ? weak.lock() : nullptr;
         if (cancelled) cancelled->begun = true;
@@ -207,7 +152,9 @@ Future<T> run_in_executor(ThreadPoolExecutor &executor, F function) {
     return future;
 }
 template <class F> auto run_in_executor(std::nullptr_t, F function) {
-    return run_in_executor(ThreadsOfLoop::get().executor, std::move(function));
+    auto &executor = get_event_loop().default_executor;
+    if (!executor) executor = std::make_shared<ThreadPoolExecutor>();
+    return run_in_executor(*static_cast<ThreadPoolExecutor *>(executor.get()), std::move(function));
 }
 template <class F, class T = std::invoke_result_t<F &>> Coroutine<T> call_in_thread(F function) {
     const auto future = run_in_executor(nullptr, std::move(function));
@@ -216,99 +163,5 @@ template <class F, class T = std::invoke_result_t<F &>> Coroutine<T> call_in_thr
 /// `co_await to_thread(f, x)` calls f(x) in a thread, with copies of both, and gives its result.
 template <class F, class... As> auto to_thread(F function, As... arguments) {
     return call_in_thread(with_arguments(std::move(function), std::move(arguments)...));
-}
-
-// ---- The way back
-/// The result of a coroutine, for another thread than that of its loop. A copy is the same one.
-template <class T> class ConcurrentFuture {
-  public:
-    struct State {
-        EventLoop &loop;
-        std::mutex mutex = {}; // for the next four
-        std::condition_variable changed = {};
-        bool done = false;
-        std::optional<Value<T>> value = {};
-        std::exception_ptr exception = nullptr;
-        Task<void> task = {}; // for the loop's thread alone
-
-        explicit State(EventLoop &l) : loop(l) {}
-        bool finish(std::exception_ptr error, std::optional<Value<T>> result = {}) {
-            const std::lock_guard lock(mutex);
-            if (std::exchange(done, true)) return false;
-            exception = std::move(error);
-            value = std::move(result);
-            changed.notify_all();
-            return true;
-        }
-    };
-    explicit ConcurrentFuture(std::shared_ptr<State> state) : state_(std::move(state)) {}
-    bool done() const {
-        const std::lock_guard lock(state_->mutex);
-        return state_->done;
-    }
-    /// Waits until it is done, for so long at most (TimeoutError). Returns the result, or throws.
-    T result(std::optional<Seconds> timeout = {}) const {
-        const Clock::duration slice = std::chrono::milliseconds(50);
-        const Time end =
-            Clock::now() + std::chrono::round<Clock::duration>(timeout.value_or(Seconds(0)));
-        std::unique_lock lock(state_->mutex);
-        while (!state_->done) {
-            const auto left = timeout ? end - Clock::now() : slice;
-            if (left <= Clock::duration(0)) throw TimeoutError();
-            if (ThreadPoolExecutor::is_waited_for()) throw CancelledError();
-            state_->changed.wait_for(lock, std::min(left, slice));
-        }
-        if (state_->exception) *exception_ = std::exchange(state_->exception, nullptr);
-        if (*exception_) std::rethrow_exception(*exception_);
-        if constexpr (!std::is_void_v<T>) return *state_->value;
-    }
-    /// Cancels the task. False if it is done already. The loop has to be there still.
-    bool cancel() const {
-        if (!state_->finish(cancelled_error)) return false;
-        state_->loop.call_soon_threadsafe([state = state_] {
-            if (state->task) state->task.cancel();
-        });
-        return true;
-    }
-
-  private:
-    std::shared_ptr<State> state_;
-    // An exception is no longer in what the loop has, too, when another thread looks at it.
-    std::shared_ptr<std::exception_ptr> exception_ = std::make_shared<std::exception_ptr>();
-};
-/// Hands over the result of a coroutine, of which nothing is left in this thread then.
-template <class T, class State>
-Coroutine<void> hand_over(Coroutine<T> coroutine, std::shared_ptr<State> to) {
-    std::optional<Value<T>> value;
-    std::exception_ptr error;
-    try {
-        if constexpr (std::is_void_v<T>) {
-            co_await coroutine;
-            value.emplace();
-        } else {
-            T result = co_await coroutine;
-            value.emplace(std::move(result));
-        }
-    } catch (...) {
-        error = std::current_exception();
-    }
-    coroutine.destroy();
-    to->task = Task<void>();
-    to->finish(std::move(error), std::move(value));
-}
-/// Runs a coroutine as a task in the loop of another thread. It is cancelled when that loop goes.
-template <class T>
-ConcurrentFuture<T> run_coroutine_threadsafe(Coroutine<T> coroutine, EventLoop &loop) {
-    using State = typename ConcurrentFuture<T>::State;
-    const auto state = std::make_shared<State>(loop);
-    // Only the loop has this handle: if that drops it, nobody waits for ever.
-    const std::shared_ptr<State> own(state.get(),
-                                     [state](State *dropped) { dropped->finish(cancelled_error); });
-    loop.call_soon_threadsafe([own, coroutine = std::move(coroutine)]() mutable {
-        const bool cancelled = ConcurrentFuture<T>(own).done();
-        own->task = create_task(hand_over(std::move(coroutine), own));
-        if (cancelled) own->task.cancel(); // so it never begins
-    });
-    return ConcurrentFuture<T>(state);
 }
 } // namespace asyncio

@@ -11,9 +11,10 @@
 //  - Protocols and transports are behind std::shared_ptr. Until connection_lost() has returned, the
 //    transport keeps its protocol, and the loop keeps the transport.
 //  - connection_made() that throws ends the connection. What datagram_received() throws is logged.
-//  - All datagrams that wait are taken in one turn, 64 at most, where Python takes one.
-//  - One class of transports does for sockets and for pipes. A pipe to be read stays blocking: if it
-//    is a terminal, standard output is the same one, and print() could not wait any more.
+//  - All datagrams that wait are taken in one turn, 64 at most, where Python takes one. Of a
+//    connection it takes up to 256 KiB in a turn, here it is 4 KiB, so that others wait less.
+//  - One class of transports does for sockets and for pipes. A pipe to be read stays blocking: if
+//    it is a terminal, standard output is the same one, and print() could not wait any more.
 //  - SIGPIPE is to be ignored (zen::start does it), as Python does.
 #pragma once
 
@@ -84,7 +85,7 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     }
     int socket() const { return socket_.get(); }
 
-    /// For those who make transports: the loop keeps it, and calls connection_made in the next turn.
+    /// For those who make transports: the loop keeps it and calls connection_made in the next turn.
     void start(Waiter *waiter = nullptr) {
         std::list<std::shared_ptr<Callback>> kept = {shared_from_this()};
         get_event_loop().schedule(kept.front());
@@ -136,8 +137,8 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     void tell_failure(const char *method) const {
         if (waiter_) return; // it is thrown where somebody waits for connection_made
         const std::string peer = name_.empty() ? "" : " Peer " + name_;
-        report({std::string("Fatal error: protocol.") + method + "() call failed." + peer,
-                std::current_exception()});
+        report(std::string("Fatal error: protocol.") + method, "() call failed." + peer,
+               std::current_exception());
     }
     void maybe_pause() {
         if (paused_writing_ || get_write_buffer_size() <= high_) return;
@@ -163,7 +164,7 @@ class BaseTransport : public Callback, public std::enable_shared_from_this<BaseT
     /// Whether it is too late to write. Who goes on all the same hears of it.
     bool too_late() {
         if (!lost()) return false;
-        if (writes_when_lost_++ >= 5) report({"socket.send() raised exception."});
+        if (writes_when_lost_++ >= 5) report("socket.send() raised exception.", "");
         return true;
     }
 
@@ -257,7 +258,7 @@ class Transport final : public BaseTransport {
         protocol().connection_made(std::static_pointer_cast<Transport>(shared_from_this()));
     }
     void read_ready() override {
-        char buffer[65'536];
+        char buffer[4096]; // no more, even if there is more: other transports wait, too
         const ssize_t size = kind_ == Kind::pipe ? read(socket(), buffer, sizeof buffer)
                                                  : recv(socket(), buffer, sizeof buffer, 0);
         if (size < 0 && zen::not_ready()) return;

@@ -1,5 +1,5 @@
-// waiting.h: to wait for several tasks, or not for ever: gather, wait, as_completed, wait_for,
-// timeouts and shield of Python's asyncio (its modules tasks and timeouts).
+// waiting.h: to wait for several tasks: gather, wait, as_completed and shield of Python's asyncio
+// (its module tasks). To wait for one, but not for ever: timeouts.h, which this file includes.
 //
 // What differs from Python:
 //  - gather() gives a tuple, for a vector of tasks a vector; what has no result (void) is a
@@ -10,6 +10,7 @@
 #pragma once
 
 #include "queues.h"
+#include "timeouts.h"
 
 #include <tuple>
 
@@ -110,27 +111,23 @@ auto gather_futures(Futures futures, bool exceptions, Function result_of) {
     return Future<Results>(gathering);
 }
 template <class A> using FutureOf = decltype(ensure_future(std::declval<A>()));
+template <class... As> std::tuple<FutureOf<As>...> ensure_futures(As... awaitables) {
+    return {ensure_future(std::move(awaitables))...}; // in the order of the arguments
+}
 template <class A> std::vector<FutureOf<A>> ensure_futures(std::vector<A> awaitables) {
     std::vector<FutureOf<A>> futures;
     for (A &each : awaitables) futures.push_back(ensure_future(std::move(each)));
     return futures;
 }
-/// Runs what can be awaited beside each other, and gives all results, in the order of the
-/// arguments. The first exception is thrown at once, the others run on. If it is cancelled, so are
-/// all. With return_exceptions, exceptions are results as others, and all results are Outcomes.
+/// Runs what can be awaited beside each other: the arguments, or those in a vector. Gives all
+/// results, in that order. The first exception is thrown at once, the others run on. If it is
+/// cancelled, so are all. With return_exceptions, exceptions are results as others, and all results
+/// are Outcomes.
 template <class... As> auto gather(As... awaitables) {
-    const std::tuple<FutureOf<As>...> futures{ensure_future(std::move(awaitables))...};
-    return gather_futures(futures, false, value_of);
-}
-template <class A> auto gather(std::vector<A> awaitables) {
-    return gather_futures(ensure_futures(std::move(awaitables)), false, value_of);
+    return gather_futures(ensure_futures(std::move(awaitables)...), false, value_of);
 }
 template <class... As> auto gather(ReturnExceptions, As... awaitables) {
-    const std::tuple<FutureOf<As>...> futures{ensure_future(std::move(awaitables))...};
-    return gather_futures(futures, true, outcome_of);
-}
-template <class A> auto gather(ReturnExceptions, std::vector<A> awaitables) {
-    return gather_futures(ensure_futures(std::move(awaitables)), true, outcome_of);
+    return gather_futures(ensure_futures(std::move(awaitables)...), true, outcome_of);
 }
 
 // ---- wait
@@ -209,76 +206,6 @@ as_completed(std::vector<A> awaitables, std::optional<Seconds> timeout = {}) {
     for (std::size_t i = 0; i < awaitables.size(); ++i)
         coroutines.push_back(next_completed(completed));
     return coroutines;
-}
-
-// ---- Timeouts
-/// Cancels the task that runs now, after a time, unless the block has been left before.
-class Timeout {
-  public:
-    explicit Timeout(Seconds delay) : task_(current_task()), cancelling_(task_.cancelling()) {
-        timer_ = get_running_loop().call_later(delay, [this] { expired_ = task_.cancel(); });
-    }
-    Timeout(const Timeout &) = delete;
-    ~Timeout() { end(); }
-    /// For the handler of CancelledError: throws TimeoutError if the timeout alone has caused it,
-    /// and the same again if somebody else has called cancel().
-    [[noreturn]] void rethrow() {
-        if (end()) throw TimeoutError();
-        throw;
-    }
-
-  private:
-    bool end() {
-        timer_.cancel();
-        return std::exchange(expired_, false) && task_.uncancel() <= cancelling_;
-    }
-    AnyTask task_;
-    int cancelling_;
-    bool expired_ = false;
-    TimerHandle timer_;
-};
-/// Cancels a future, and waits until it is done.
-inline Coroutine<void> cancel_and_wait(AnyFuture future) {
-    Waiter waiter; // not the future: that it is cancelled is not to look as if this one were
-    const Handle handle = future.add_done_callback([&waiter] { waiter.set_result(); });
-    const Finally forget([&] { future.remove_done_callback(handle); });
-    future.cancel();
-    co_await waiter;
-}
-/// Waits for a coroutine, which runs in this task. If the time is over first, it is cancelled, and
-/// when it has ended, TimeoutError is thrown. With no time at all it is not begun.
-template <class T> Coroutine<T> wait_for(Coroutine<T> coroutine, std::optional<Seconds> timeout) {
-    if (!timeout) {
-        co_return co_await coroutine;
-    }
-    if (*timeout <= Seconds(0)) throw TimeoutError();
-    Timeout deadline(*timeout);
-    try {
-        co_return co_await coroutine;
-    } catch (const CancelledError &) {
-        deadline.rethrow();
-    }
-}
-template <class F, class T = ResultOf<F>>
-Coroutine<T> wait_for(F function, std::optional<Seconds> timeout) {
-    return wait_for(call(std::move(function)), timeout);
-}
-/// The same for a future or a task.
-template <class T> Coroutine<T> wait_for(Future<T> future, std::optional<Seconds> timeout) {
-    if (!timeout || future.done()) {
-        co_return co_await future;
-    }
-    if (*timeout <= Seconds(0)) {
-        co_await cancel_and_wait(future);
-        if (future.cancelled()) throw TimeoutError();
-        co_return future.take();
-    }
-    Timeout deadline(*timeout);
-    try {
-        co_return co_await future;
-    } catch (const CancelledError &) {
-        deadline.rethrow();
-    }
 }
 
 // ---- shield

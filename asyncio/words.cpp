@@ -9,16 +9,14 @@
 // See also:   tour process, tour shared; executors.h.
 
 #include "arguments.h"
+#include "counting.h"
 #include "executors.h"
-
-#include <cstdint>
-#include <unordered_map>
+#include "waiting.h"
 
 #include <sys/stat.h>
 
 using namespace std::chrono_literals;
 using asyncio::Coroutine;
-using Counts = std::unordered_map<std::string, std::uint64_t>;
 using Progress = asyncio::SharedValue<std::uint64_t>; // bytes that have been read by all
 constexpr arguments::Usage usage = {
     {"words", "Counts the words of files with several processes (asyncio).",
@@ -37,54 +35,14 @@ struct Piece { // the words that begin at one of these bytes
     }
 };
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 // ---- Map: in a process of its own
-/// Takes bytes, and counts the words in them.
-class Counter {
-  public:
-    Counter(std::uint64_t begin, std::uint64_t end) : position_(begin), end_(end) {}
-    /// In the middle of a word that begins before the piece.
-    void skip_word() { skips_ = true; }
-    /// False if no word of the piece can follow.
-    bool take(std::string_view bytes) {
-        for (const char c : bytes) {
-            if (!is_space(c)) {
-                if (position_ >= end_ && word_.empty()) return false;
-                if (!skips_) word_ += c;
-            } else {
-                finish_word();
-                if (position_ >= end_) return false;
-            }
-            ++position_;
-        }
-        return true;
-    }
-    void finish_word() {
-        skips_ = false;
-        if (!word_.empty()) ++counts_[word_];
-        word_.clear();
-    }
-    std::string list() const {
-        std::string lines;
-        for (const auto &[word, count] : counts_)
-            ((lines += std::to_string(count)) += ' ') += word + '\n';
-        return lines;
-    }
-
-  private:
-    std::uint64_t position_, end_; // in the file
-    bool skips_ = false;
-    std::string word_;
-    Counts counts_;
-};
 std::string count_words(const Piece &piece, const Progress &progress) {
     const zen::Descriptor file(open(piece.file.c_str(), O_RDONLY));
-    Counter counter(piece.begin, piece.end);
+    counting::Counter counter(piece.begin, piece.end);
     std::string buffer(1 << 18, ' ');
     if (piece.begin > 0) { // the byte before tells whether a word begins here
         const ssize_t size = pread(file.get(), buffer.data(), 1, off_t(piece.begin) - 1);
-        if (size > 0 && !is_space(buffer[0])) counter.skip_word();
+        if (size > 0 && !counting::is_space(buffer[0])) counter.skip_word();
         lseek(file.get(), off_t(piece.begin), SEEK_SET);
     }
     while (true) {
@@ -101,16 +59,8 @@ std::string count_words(const Piece &piece, const Progress &progress) {
 }
 
 // ---- Reduce: in the parent
-void add_list(Counts &counts, std::string_view lines) {
-    while (!lines.empty()) {
-        const std::size_t space = lines.find(' '), end = lines.find('\n', space);
-        const std::string word(lines.substr(space + 1, end - space - 1));
-        counts[word] += std::strtoull(lines.data(), nullptr, 10);
-        lines.remove_prefix(end + 1);
-    }
-}
-void print_counts(const Counts &counts) {
-    std::vector<const Counts::value_type *> sorted;
+void print_counts(const counting::Counts &counts) {
+    std::vector<const counting::Counts::value_type *> sorted;
     for (const auto &each : counts) sorted.push_back(&each);
     std::sort(sorted.begin(), sorted.end(), [](auto a, auto b) { return a->first < b->first; });
     std::string lines;
@@ -158,7 +108,7 @@ class Words {
             pool_, [piece, progress = progress_] { return count_words(piece, progress); });
         try {
             const std::string lines = co_await list;
-            add_list(counts_, lines);
+            counting::add_list(counts_, lines);
         } catch (const asyncio::BrokenProcessPool &error) {
             say(piece.name() + " is not counted: " + error.what());
         } catch (const std::exception &error) {
@@ -191,7 +141,7 @@ class Words {
     std::vector<Piece> pieces_;
     std::uint64_t total_ = 0; // bytes
     int status_ = 0;
-    Counts counts_;
+    counting::Counts counts_;
 };
 
 int main(int argc, char *argv[]) {

@@ -79,6 +79,12 @@ void check_each_is_answered(Server &server, std::vector<Connection> &clients) {
         check_bytes(server, question, answer, client.receive(answer.size()));
 }
 
+long occurrences(const std::string &text, const std::string &part) {
+    long count = 0;
+    for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+    return count;
+}
+
 // Calls `act` again and again, until it goes.
 class Meanwhile {
   public:
@@ -110,6 +116,25 @@ TEST_OF_EACH(tcp_event_loops, "answers others while a client floods it", "[concu
     std::vector<Connection> clients = connect(server, 20);
     check_each_is_answered(server, clients);
     check_alive(server);
+}
+
+TEST_OF_EACH(tcp_event_loops, "gives others their turn between the questions of one client",
+             "[concurrent]") {
+    Server server(program);
+    std::vector<Connection> clients = connect(server, 2);
+    check_each_is_answered(server, clients);
+    stop(server.pid()); // until the questions of both are there
+    CHECK_PROGRAM(server, clients[0].send(repeat(question, 2500)));
+    CHECK_PROGRAM(server, clients[1].send(question));
+    server.signal(SIGCONT);
+    check_bytes(server, question, answer, clients[1].receive(answer.size()));
+    const auto sent_to = [](const Connection &client) {
+        return "Sent to " + client.local().name();
+    };
+    const auto log = [&] { return server.standard_output(); };
+    CHECK(eventually([&] { return occurrences(log(), sent_to(clients[1])) == 2; }));
+    const std::string before = log().substr(0, log().rfind(sent_to(clients[1])));
+    CHECK(occurrences(before, sent_to(clients[0])) < 1000);
 }
 
 TEST_CASE("tap, tae: 2000 clients at once, tas: 1000", "[tas][tap][tae][storm][faults][row 16]") {

@@ -130,6 +130,31 @@ TEST_CASE_METHOD(Fixture, "5: an exception handler that throws does not end the 
     REQUIRE(seen == Texts{"next"});
 }
 
+TEST_CASE("with ASYNCIO_DEBUG, what has kept the loop for long is told, and which task it was") {
+    struct WorkingLoop : EventLoop { // whose time passes while a callback works
+        Time now = Time();
+        Time time() const override { return now; }
+    };
+    for (const bool debug : {false, true}) {
+        debug ? setenv("ASYNCIO_DEBUG", "1", 1) : unsetenv("ASYNCIO_DEBUG");
+        Texts seen;
+        WorkingLoop loop;
+        unsetenv("ASYNCIO_DEBUG");
+        loop.set_exception_handler([&seen](auto &context) { seen.push_back(context.message); });
+        loop.call_soon([&] { loop.now += 99ms; });
+        loop.call_soon([&] { loop.now += 100ms; });
+        loop.run_until_complete(create_task(
+            [&]() -> Coroutine<void> {
+                loop.now += 2s;
+                co_await sleep(0s);
+            },
+            "slow"));
+        REQUIRE(seen == (debug ? Texts{"Executing <Handle> took 0.100000 s",
+                                       "Executing <Task slow> took 2.000000 s"}
+                               : Texts()));
+    }
+}
+
 TEST_CASE_METHOD(Fixture, "7: after stop(), what is ready still runs, and then the loop ends") {
     loop.call_soon([&] {
         loop.stop();

@@ -1,6 +1,6 @@
 // Threads beside the loop: to_thread(), executors, and the way back. What a test waits for has no
 // deadline of its own: the loop of loop.h gives up after ten seconds in which nothing happens.
-#include "../../asyncio/threads.h"
+#include "../../asyncio/threadsafe.h"
 #include "loop.h"
 
 #include <filesystem>
@@ -198,6 +198,25 @@ TEST_CASE("a loop waits for its threads when it goes, but not when a signal has 
     zen::stopping = false;
     gate->open();
     ended->wait();
+}
+
+TEST_CASE("run waits for the threads of its loop, and the next run has threads of its own") {
+    Texts errors;
+    TestLoop loop(errors);
+    for (int round = 1; round <= 2; ++round) {
+        std::atomic<bool> begun = false, done = false;
+        const auto body = [&]() -> Coroutine<void> {
+            create_task(to_thread([&] {
+                begun = true;
+                std::this_thread::sleep_for(20ms);
+                done = true;
+            }));
+            while (!begun) co_await sleep(0s);
+        };
+        run(body, loop);
+        REQUIRE(done);
+    }
+    REQUIRE(errors == Texts());
 }
 
 TEST_CASE("run_coroutine_threadsafe: result, exception, timeout") {
