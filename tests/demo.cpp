@@ -7,7 +7,9 @@
 #include "support/process.h"
 #include "support/programs.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,14 +40,41 @@ bool show_to_the_end(Process &process, std::string_view name) {
     return has_succeeded(process, name);
 }
 
-// Shows the lines of a server up to one that begins with `beginning` and ends with `end`.
-void show_until(Process &server, std::string_view name, std::string_view beginning,
-                std::string_view end = {}) {
-    while (const auto line = server.next_line()) {
-        show(name, *line);
-        if (line->starts_with(beginning) && line->ends_with(end)) return;
+// The lines of a server. Its threads log what they have done at any time after it: so a line on a question is
+// kept until its turn has come.
+class Log {
+  public:
+    Log(Process &server, std::string_view name) : server_(server), name_(name) {}
+
+    /// Shows a line that begins with `beginning` and ends with `end`: waits for it.
+    void show_one(std::string_view beginning, std::string_view end = {}) {
+        const auto is_meant = [&](const std::string &line) {
+            return line.starts_with(beginning) && line.ends_with(end);
+        };
+        if (const auto kept = std::find_if(kept_.begin(), kept_.end(), is_meant);
+            kept != kept_.end()) {
+            show(name_, *kept);
+            kept_.erase(kept);
+            return;
+        }
+        while (const auto line = server_.next_line()) {
+            if (is_meant(*line)) return show(name_, *line);
+            const bool has_its_turn =
+                line->starts_with("Received from ") || line->starts_with("Sent to ");
+            if (has_its_turn) kept_.push_back(*line);
+            else show(name_, *line);
+        }
     }
-}
+    void show_kept() {
+        for (const std::string &line : kept_) show(name_, line);
+        kept_.clear();
+    }
+
+  private:
+    Process &server_;
+    std::string_view name_;
+    std::vector<std::string> kept_;
+};
 
 bool run(const Program &server_program, const Program &client_program) {
     const std::string_view server_name = server_program.name, client_name = client_program.name;
@@ -60,15 +89,20 @@ bool run(const Program &server_program, const Program &client_program) {
     Process client(command(client_program, {"127.0.0.1", ready.substr(colon + 1)}));
     const bool connects = server_program.kind != Kind::udp_server;
     const bool has_frames = server_program.kind == Kind::framing_server;
-    if (connects) show_until(server, server_name, "Connected by ");
+    Log log(server, server_name);
+    if (connects) log.show_one("Connected by ");
     while (const auto line = client.next_line()) {
+        const std::string text =
+            line->substr(std::min(line->find(": "), line->size())); // ": Ugly."
         // A server of frames sends back what it has received, and does not say so.
         if (line->starts_with("Received"))
-            show_until(server, server_name, has_frames ? "Received " : "Sent to ");
+            has_frames ? log.show_one("Received ") : log.show_one("Sent to ", text);
         show(client_name, *line);
+        if (line->starts_with("Sent: ")) log.show_one("Received from ", text);
     }
     const bool answered = has_succeeded(client, client_name);
-    if (connects && answered) show_until(server, server_name, "Connection with ", " closed");
+    log.show_kept();
+    if (connects && answered) log.show_one("Connection with ", " closed");
     server.signal(SIGTERM);
     return show_to_the_end(server, server_name) && answered;
 }

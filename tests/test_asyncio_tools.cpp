@@ -242,10 +242,14 @@ TEST_CASE("words: shows on a terminal how far it is, and nothing elsewhere", "[a
 // ---- delays
 
 TEST_CASE("delays: each line starts a delay, and the shorter ones end first", "[asyncio][delays]") {
-    const std::string text = output_of(
-        {"/bin/sh", "-c", "printf '1.5\\n 0 \\nx\\n0.5' | " + kit_directory() + "/asyncio/delays"});
-    CHECK(text == "Begun: 1.5 s\nBegun:  0  s\nNot a number of seconds: x\nBegun: 0.5 s\n"
-                  "Finished:  0  s\nFinished: 0.5 s\nFinished: 1.5 s\n");
+    const auto output = [](const std::string &input) {
+        return output_of(
+            {"/bin/sh", "-c", "printf '" + input + "' | " + kit_directory() + "/asyncio/delays"});
+    };
+    CHECK(output("1.5\\n 0 \\nx\\n0.5\\n") ==
+          "Begun: 1.5 s\nBegun:  0  s\nNot a number of seconds: x\nBegun: 0.5 s\n"
+          "Finished:  0  s\nFinished: 0.5 s\nFinished: 1.5 s\n");
+    CHECK(output("0.5") == "Begun: 0.5 s\nFinished: 0.5 s\n"); // a last line without its end
 }
 
 TEST_CASE("delays: takes the next line while a delay lasts, and stops on a signal",
