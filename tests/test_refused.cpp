@@ -19,7 +19,7 @@ std::string read_slowly(Connection &client, std::string_view bytes) {
         const std::string_view piece = bytes.substr(0, 600);
         if (!piece.empty() && client.send(piece, Milliseconds(0)))
             bytes.remove_prefix(piece.size());
-        const std::string some = client.receive(400);
+        const std::string some = client.receive(1200);
         received += some;
         size = some.size();
         std::this_thread::sleep_for(
