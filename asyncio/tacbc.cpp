@@ -17,9 +17,6 @@ class EchoClient : public asyncio::Protocol {
     EchoClient(std::string message, asyncio::Future<void> closed)
         : message_(std::move(message)), closed_(std::move(closed)) {}
 
-    void connection_made(std::shared_ptr<asyncio::Transport> transport) override {
-        transport->write(message_);
-    }
     // The echo may come in pieces. It is printed when it is whole, or when no more will come.
     void data_received(std::string_view data) override {
         received_ += data;
@@ -52,18 +49,20 @@ asyncio::Coroutine<void> exchange(zen::Options options) {
     std::optional<asyncio::Seconds> limit; // none with -t 0
     if (options.timeout > 0) limit = asyncio::Seconds(options.timeout);
     const asyncio::Future<void> closed;
+    const asyncio::Finally leave([closed] { closed.cancel(); }); // nobody waits any more
     asyncio::get_running_loop().set_exception_handler([closed](const auto &context) {
         if (!closed.done()) closed.set_exception(context.exception); // what a method has thrown
     });
     const auto client = std::make_shared<EchoClient>(options.message, closed);
     const auto factory = [client] { return client; };
     try {
-        co_await asyncio::wait_for(asyncio::create_connection(factory, options.host, options.port),
-                                   limit);
+        const auto connected = co_await asyncio::wait_for(
+            asyncio::create_connection(factory, options.host, options.port), limit);
+        connected.first->write(options.message);
     } catch (const asyncio::TimeoutError &) {
         zen::fail("cannot connect to " + name, ETIMEDOUT);
     }
-    zen::print("Sent: ", options.message);
+    zen::print("Sent: ", options.message); // before the loop's next turn, which may bring the echo
     const auto missing = [&] {
         return (client->has_printed() ? "connection not closed by " : "no answer from ") + name;
     };
