@@ -50,8 +50,8 @@ struct Server {
     void serve_forever() {
         zen::stop_on_signals();
         loop.on_stop = [this] { loop.stop(); };
+        loop.add_reader(listener.get(), [this] { accept_clients(); });
         zen::say("TCP server started at ", asyncio::name_of(listener.get(), getsockname));
-        accept_clients();
         loop.run_forever();
     }
 
