@@ -1,6 +1,6 @@
-// see_off.h: how a server waits until a client has left with whom it has ended the conversation. A
-// close with bytes unread would reset the connection, and the reset could overtake the last answers
-// on their way: so the server sends the end of file, and reads on.
+// see_off.h: how long a server waits for a client: the limit of option -t; and what it does when it
+// has ended the conversation itself. A close with bytes unread would reset the connection, and the
+// reset could overtake the last answers: so the server sends the end of file, and reads on.
 #pragma once
 
 #include "timeouts.h"

@@ -56,8 +56,7 @@ bool answer_questions(const std::string &peer, zen::Messages &questions, std::st
 }
 
 // Ends a conversation before the client does. A close with bytes unread would reset the connection,
-// and the reset could overtake the last answers: so send the end of file, and read on for about a
-// second (or 256 KiB).
+// and the reset could overtake the answers: so send the end of file, and read on for a second.
 void hang_up(int client) {
     shutdown(client, SHUT_WR);
     const timeval second = {1, 0};
@@ -113,8 +112,7 @@ void serve_forever(int listener, const zen::Options &options) {
     zen::Address own;
     getsockname(listener, own.get(), &own.size); // with port 0, the system has chosen the port
     zen::say("TCP server started at ", own);
-    bool exhausted = false;
-    while (!zen::stopping) {
+    for (bool exhausted = false; !zen::stopping;) {
         zen::Address peer;
         zen::Descriptor client(accept(listener, peer.get(), &peer.size));
         exhausted = !client && zen::exhausted(exhausted);
