@@ -3,6 +3,7 @@
 #include "support/kit.h"
 #include "support/procfs.h"
 #include "support/redirected.h"
+#include "support/text.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -12,13 +13,6 @@ using namespace test;
 namespace {
 
 const std::string with_backslash = R"(a\nb.?)", shown_backslash = R"(: a\\nb.?)";
-
-long count(const std::string &text, std::string_view part) {
-    long times = 0;
-    for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size()))
-        ++times;
-    return times;
-}
 
 } // namespace
 

@@ -22,4 +22,11 @@ std::string shown(std::string_view bytes) {
     return text + '"';
 }
 
+long count(const std::string &text, std::string_view part) {
+    long times = 0;
+    for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size()))
+        ++times;
+    return times;
+}
+
 } // namespace test
