@@ -105,6 +105,10 @@ class Actor {
     void wait_until_read() const { test::wait_until_read(*connection_); }
     void leave() {
         client.steps.push_back({Step::Kind::close, now(), now(), ""});
+        if (connection_) { // and the server closes as well, which a busy one does later
+            connection_->shut_down_sending();
+            connection_->receive_all(limit_);
+        }
         connection_.reset();
         datagrams_.reset();
     }
