@@ -254,6 +254,15 @@ std::vector<std::string> under_valgrind(const std::string &file) {
             "--log-file=" + file,  "--child-silent-after-fork=yes"};
 }
 
+// While it lives, all waits are longer: under valgrind, a program needs some seconds to start alone.
+class SlowProgram {
+  public:
+    ~SlowProgram() { patience = before_; }
+
+  private:
+    const Milliseconds before_ = std::exchange(patience, 6 * patience);
+};
+
 bool needs_valgrind(const Program &program) {
     std::ifstream file(kit_directory() + "/" + std::string(program.path), std::ios::binary);
     std::string start(4096, '\0');
@@ -287,6 +296,7 @@ void check_valgrind_is_content(Process &process, const std::string &file) {
 
 TEST_OF_EACH(servers, "leaves no memory and no descriptor behind", "[faults][valgrind]") {
     if (sanitized || !needs_valgrind(program)) return;
+    const SlowProgram slow;
     const std::string file =
         std::filesystem::temp_directory_path() / ("zen-valgrind-" + std::to_string(getpid()));
     Server server(under_valgrind(file), program);
@@ -304,6 +314,7 @@ TEST_OF_EACH(servers, "leaves no memory and no descriptor behind", "[faults][val
 
 TEST_OF_EACH(client_programs, "leaves no memory and no descriptor behind", "[faults][valgrind]") {
     if (sanitized || !needs_valgrind(program)) return;
+    const SlowProgram slow;
     const std::string file =
         std::filesystem::temp_directory_path() / ("zen-valgrind-" + std::to_string(getpid()));
     Server server(server_of(program));
