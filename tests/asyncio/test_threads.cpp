@@ -211,7 +211,9 @@ TEST_CASE("run waits for the threads of its loop, and the next run has threads o
                 std::this_thread::sleep_for(20ms);
                 done = true;
             }));
-            while (!begun) co_await sleep(0s);
+            while (!begun) {
+                co_await sleep(0s);
+            }
         };
         run(body, loop);
         REQUIRE(done);

@@ -1,21 +1,14 @@
 #include "report.h"
+#include "../support/xml.h"
 
 #include <algorithm>
-#include <cstdarg>
 #include <cstdio>
 
 namespace bench {
 
-namespace {
+using test::format;
 
-[[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...) {
-    char text[1000];
-    va_list arguments;
-    va_start(arguments, pattern);
-    std::vsnprintf(text, sizeof text, pattern, arguments);
-    va_end(arguments);
-    return text;
-}
+namespace {
 
 // Pads to a width in characters; "±" is two bytes.
 std::string padded(const std::string &text, std::size_t width) {

@@ -8,7 +8,7 @@
 namespace test {
 
 std::string format(const char *pattern, ...) {
-    char text[600];
+    char text[1000];
     va_list arguments;
     va_start(arguments, pattern);
     std::vsnprintf(text, sizeof text, pattern, arguments);

@@ -7,7 +7,7 @@
 
 namespace test {
 
-/// As printf: what `pattern` makes of the arguments, up to 600 bytes.
+/// As printf: what `pattern` makes of the arguments, up to 1000 bytes.
 [[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...);
 
 /// A text as it stands between tags.
