@@ -98,14 +98,16 @@ TEST_CASE("an executor has so many threads at most, and starts none while one is
             co_await call;
         }
         REQUIRE(threads() <= before + 2);
-        std::atomic<int> at_once = 0, most = 0;
+        std::atomic<int> begun = 0, at_once = 0, most = 0;
+        Gate both_have_begun;
         std::vector<Future<void>> calls;
         for (int i = 0; i < 20; ++i)
             calls.push_back(run_in_executor(pool, [&] {
                 const int now = ++at_once;
                 for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
                 }
-                std::this_thread::sleep_for(1ms);
+                if (++begun == 2) both_have_begun.open();
+                both_have_begun.wait();
                 --at_once;
             }));
         co_await gather(calls);
