@@ -3,7 +3,7 @@
 //
 // What differs from Python:
 //  - What are methods of the loop there are functions here: co_await create_server(factory, host,
-//    port). A factory, like all that is more than a name or a literal, is named in a statement of
+//    port). A factory, as it is more than a name, a literal or a call, is named in a statement of
 //    its own before (see tasks.h).
 //  - A server listens on the first address of its host that can be bound, where Python takes all.
 //  - The loop waits while a name is resolved, where Python asks in a thread.

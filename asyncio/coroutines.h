@@ -7,6 +7,10 @@
 // resumes the next one at once, within the same step. When that has ended, the frame that awaits it
 // is the next one again, and the result is the value of the co_await. No frame resumes another: so
 // no stack grows, however many await each other.
+//
+// The compiler makes three calls of `co_await x`. If x.await_ready() is false, the frame is
+// suspended, and x.await_suspend(frame) notes what comes next. Once the frame goes on, the value of
+// x.await_resume() is that of the co_await.
 #pragma once
 
 #include "exceptions.h"

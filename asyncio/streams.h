@@ -10,7 +10,7 @@
 //
 // What differs from Python:
 //  - A writer is a handle: a copy is the same one. When the last copy goes, the connection is
-//    closed, as it is in Python when nobody refers to the writer any more.
+//    closed, as newer versions of Python do when nobody refers to the writer any more.
 //  - The callback of start_server() is a coroutine function, or a lambda that is one.
 //  - There is no writelines() and no start_tls().
 #pragma once

@@ -1,19 +1,20 @@
 // tasks.h: tasks of Python's asyncio (its modules tasks, runners): coroutines that run beside each
 // other. What a coroutine is: coroutines.h.
 //
-// A task runs its coroutine in steps. A step ends where a future is awaited that is not done: then
-// the loop does other things, and the future has the task as a callback. When the future is done,
-// the loop calls the task, and the next step begins where this one has ended.
+// A task runs its coroutine in steps. A step ends where a future (or a Waiter, which is one for a
+// single frame) is awaited that is not done: then the loop does other things, and the future has the
+// task as a callback. When it is done, the loop calls the task, and the next step begins there.
 // A task is cancelled by an exception: the co_await at which it waits throws CancelledError, which
 // can be caught, and cleans up on its way. No frame is destroyed before it has ended, but by the
 // loop when that goes: a frame and the future that it awaits own each other.
 //
 // What differs from Python:
 //  - A co_await stands alone: `co_await f(x);`, `const auto y = co_await f(x);`, or
-//    `co_return co_await f(x);`. In conditions and larger expressions, g++ before 13 compiles it
-//    wrongly. And it cannot stand in a catch block.
+//    `co_return co_await f(x);`, also with a name in place of the call. In conditions and larger
+//    expressions, g++ before 13 compiles it wrongly. And it cannot stand in a catch block.
 //  - Parameters of coroutines are taken by value: a reference could outlive what it refers to.
-//  - Tasks are handles, as futures are. AnyTask is one whose type of result is not known.
+//  - The loop keeps a task until it is done; in Python the program has to. Tasks are handles, as
+//    futures are. AnyTask is one whose type of result is not known.
 #pragma once
 
 #include "coroutines.h"

@@ -10,7 +10,7 @@
 // What differs from Python:
 //  - Protocols and transports are behind std::shared_ptr. Until connection_lost() has returned, the
 //    transport keeps its protocol, and the loop keeps the transport.
-//  - connection_made() that throws ends the connection. What datagram_received() throws is logged.
+//  - connection_made() that throws ends the connection. In Python the connection stays.
 //  - All datagrams that wait are taken in one turn, 64 at most, where Python takes one. Of a
 //    connection it takes up to 256 KiB in a turn, here it is 4 KiB, so that others wait less.
 //  - One class of transports does for sockets and for pipes. A pipe to be read stays blocking: if

@@ -186,6 +186,28 @@ TEST_CASE("handout: it has the tests and no page or list for instructors", "[han
         }
 }
 
+TEST_CASE("handout: a chapter has \"Write it\" if something of it is to be written", "[handout]") {
+    const auto sections = [](const Plan &plan) {
+        const std::string text = handout_of(plan).at("LAB.md");
+        return std::pair(text.find("\n### Write it\n\nIn the handout, write `converse`") !=
+                             text.npos,
+                         text.find("\n### Write it\n\n`data_received` and") != text.npos);
+    };
+    CHECK(sections({{"zens", 1}}) == std::pair(true, false));
+    CHECK(sections({{"asynpro", 1}}) == std::pair(false, true));
+}
+
+TEST_CASE("handout: no hunt is in a program that includes what is to be written", "[handout]") {
+    const auto hunts_of_framing = [](const Plan &plan) {
+        int count = 0;
+        for (const auto &[place, text] : handout_of(plan))
+            count += place.rfind("tests/wrong/framing-", 0) == 0;
+        return count;
+    };
+    CHECK(hunts_of_framing({{"zens", 1}}) > 0);
+    CHECK(hunts_of_framing({{"framing", 1}}) == 0); // frames.h
+}
+
 // ---- The grader knows handouts
 
 TEST_CASE("handout: the grader does not count what is given", "[handout]") {

@@ -279,9 +279,10 @@ CHECK_OF_EACH(
 CHECK_OF_EACH(
     servers_with_time_limit, "gives up on a client that does not read",
     "[pts:1][needs:gives up on a silent client][needs:closes its descriptors][faults][row 23]") {
-    trying("With -t 1, a client sends questions and reads no answer.",
-           "Set SO_SNDTIMEO as well: a client that does not read must not hold the server, or a "
-           "worker, for ever.");
+    trying(
+        "With -t 1, a client sends questions and reads no answer.",
+        "Set SO_SNDTIMEO as well (with asyncio, wait_for around the sending): a client that does "
+        "not read must not hold the server, or a worker, for ever.");
     by_hand("make " + program.file() + " && ./" + std::string(program.path) + " -t 1",
             "(for i in $(seq 300000); do printf 'Simple is better than?'; done) | nc 127.0.0.1 "
             "65432 | sleep 20     # read terminal 1");

@@ -1,5 +1,7 @@
 #include "kit.h"
 
+#include "texts.h"
+
 #include "../grade/edits.h"
 
 #include <algorithm>
@@ -16,11 +18,6 @@ namespace {
 
 bool is_source(const fs::path &file) {
     return file.extension() == ".cpp" || file.extension() == ".h";
-}
-
-std::string function_of(const std::string &name) {
-    const auto colons = name.rfind("::");
-    return colons == name.npos ? name : name.substr(colons + 2);
 }
 
 // Half of the lines in common, but not only one line: then one of the two is easily made of the other.
@@ -83,114 +80,6 @@ std::string without_hidden_checks(const std::string &text) {
     return all + block;
 }
 
-// A text for readers without the paragraphs, and the points of lists, that are for instructors.
-std::string for_students(const std::string &text) {
-    std::istringstream lines(text);
-    std::string all, block;
-    const auto end_block = [&] {
-        const bool drop =
-            block.find("tests/README.md") != block.npos || block.find("grade-class") != block.npos;
-        if (!drop) all += block;
-        else if (!block.empty() && block.ends_with("\n\n")) all += "\n";
-        block.clear();
-    };
-    for (std::string line; std::getline(lines, line);) {
-        if (line.rfind("- ", 0) == 0) end_block();
-        block += line + '\n';
-        if (line.empty()) end_block();
-    }
-    end_block();
-    for (auto at = all.find("\n\n\n"); at != all.npos; at = all.find("\n\n\n", at))
-        all.erase(at, 1);
-    return all;
-}
-
-// Whether a line of a Makefile is a rule for programs of `names` alone: "game gamec: ; ...".
-bool is_rule_of(const std::set<std::string> &names, const std::string &line) {
-    std::istringstream words(line.substr(0, line.find(':')));
-    bool any = false;
-    for (std::string word; words >> word; any = true)
-        if (!names.count(word)) return false;
-    return any && line.find(':') != line.npos;
-}
-
-// The list of `make help` without what is for instructors; and without the programs that are left out.
-std::string makefile_for_students(const std::string &text, std::set<std::string> left_out) {
-    if (!left_out.empty()) left_out.insert("asyncio");
-    std::istringstream lines(text);
-    std::string all;
-    bool drop = false;
-    for (std::string line; std::getline(lines, line);) {
-        if (!left_out.empty() && line.rfind("ASYNCIO", 0) == 0) line.erase(line.find('=') + 1);
-        if (!left_out.empty() && line.rfind("GRADED", 0) == 0)
-            if (const auto at = line.find(" asyncio"); at != line.npos) line.erase(at, 8);
-        if (is_rule_of(left_out, line)) continue;
-        for (const std::string words : {"; make asyncio those of asyncio/", " or asyncio"})
-            if (const auto at = line.find(words); !left_out.empty() && at != line.npos)
-                line.erase(at, words.size());
-        if (line.rfind("## make ", 0) == 0) {
-            drop = false;
-            for (const char *target :
-                 {"grade-class", "gradescope", "check-grader", "handout", "check-handout"})
-                drop |= line.find(std::string("make ") + target) != line.npos;
-        } else if (line.rfind("##  ", 0) != 0) drop = false;
-        if (!drop) all += line + '\n';
-    }
-    return all;
-}
-
-// The part of LAB.md that tells what is to be written and handed in.
-std::string chapter_of(const Plan &plan, const std::map<std::string, std::vector<Task>> &tasks,
-                       bool asyncio) {
-    std::string text =
-        "## What you write and hand in\n\n"
-        "Some programs of this kit are not complete: you write what is missing. Where something is "
-        "to be\n"
-        "written, the source has a comment with the task, and a call of `not_written`. Each "
-        "program "
-        "builds\n"
-        "and runs from the first minute, and says what is not written yet. Begin with "
-        "`make grade-NAME`,\n"
-        "which tells the points that are to be earned, write a function, and run it again.\n\n"
-        "| file | to be written | you hand it in |\n|---|---|---|\n";
-    for (const auto &[file, list] : tasks) {
-        text += "| `" + file + "` | ";
-        for (const Task &task : list)
-            text += (&task == &list.front() ? "`" : ", `") + task.name + "`";
-        text += std::string(" | ") + (level_in(plan, file) > 0 ? "yes" : "no") + " |\n";
-    }
-    std::set<std::string> places;
-    for (const auto &[file, list] : tasks)
-        if (level_in(plan, file) > 0)
-            places.insert(plan.count(exercise_of(file)) ? exercise_of(file) : file);
-    std::string names;
-    for (const std::string &place : places) names += (names.empty() ? "" : " ") + place;
-    text +=
-        asyncio
-            ? "\nSome programs of `asyncio/` are not graded: `make test-NAME` tests what you have "
-              "written there.\n"
-            : "\nThe directory `asyncio/` is not here yet: it comes with a later handout, and what "
-              "needs it\ndoes not work before.\n";
-    if (text.find(" | no |") != text.npos)
-        text += "\nThe files with \"no\" lack functions that you write in another file, or nearly "
-                "so: copy "
-                "them\nthere, and these programs work, too. They are not graded.\n";
-    return text + "\nHand in an archive: `zip -r lab.zip " + names +
-           " -i '*.cpp' '*.h'`.\nWhat you hand in half written is worth what it does.\n\n";
-}
-
-std::string lab_for_students(const std::string &lab, const Plan &plan,
-                             const std::map<std::string, std::vector<Task>> &tasks, bool asyncio) {
-    std::string text = for_students(lab);
-    const std::string contents_line = "- [How to use the lab]", heading = "## How to use the lab";
-    const auto in_contents = text.find(contents_line);
-    if (in_contents != text.npos)
-        text.insert(in_contents, "- [What you write and hand in](#what-you-write-and-hand-in)\n");
-    const auto place = text.find(heading);
-    if (place == text.npos) throw std::runtime_error("LAB.md has no \"" + heading + "\"");
-    return text.insert(place, chapter_of(plan, tasks, asyncio));
-}
-
 } // namespace
 
 std::string contents(const fs::path &file) {
@@ -199,6 +88,11 @@ std::string contents(const fs::path &file) {
     text << stream.rdbuf();
     if (!stream) throw std::runtime_error("cannot read " + file.string());
     return text.str();
+}
+
+std::string function_of(const std::string &name) {
+    const auto colons = name.rfind("::");
+    return colons == name.npos ? name : name.substr(colons + 2);
 }
 
 std::string exercise_of(const std::string &file) { return fs::path(file).parent_path(); }
@@ -319,14 +213,20 @@ files_for(const fs::path &kit, const Plan &plan,
                 entry.is_regular_file() && place.string().find("/gradescope/") == std::string::npos;
             if (is_own) take(place);
         }
-    // Hunts for mistakes, in programs that students have complete.
+    // Hunts for mistakes, in programs that students have complete: also what these include.
+    const auto needs_a_task = [&](const std::string &file) {
+        return std::any_of(tasks.begin(), tasks.end(), [&](const auto &one) {
+            return one.first.ends_with(".h") && exercise_of(one.first) == exercise_of(file);
+        });
+    };
     for (const auto &entry : fs::directory_iterator(kit / "tests/hunt"))
         take(fs::relative(entry.path(), kit));
     for (const auto &entry : fs::directory_iterator(kit / "tests/wrong"))
         if (entry.path().extension() == ".edit") {
             const std::string text = contents(entry.path());
             const std::string file = grade::read_changed_program(text).file;
-            if (files.count(file) && !tasks.count(file)) take(fs::relative(entry.path(), kit));
+            if (files.count(file) && !tasks.count(file) && !needs_a_task(file))
+                take(fs::relative(entry.path(), kit));
         }
     return files;
 }

@@ -32,6 +32,9 @@ std::map<std::string, std::string> files_for(const std::filesystem::path &kit, c
 /// The exercise of a file: its directory.
 std::string exercise_of(const std::string &file);
 
+/// The name of a function without its class: "put" of "Pool::put".
+std::string function_of(const std::string &name);
+
 /// The level at which a file is to be written: that of its program, or else of its exercise; 0: it is not.
 int level_in(const Plan &plan, const std::string &file);
 

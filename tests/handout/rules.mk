@@ -9,7 +9,7 @@
 LEVEL ?= 1
 WRITE ?= zens zenc zus zuc mzts tas tae framing $(if $(filter 1,$(LEVEL)),tacr)
 HANDOUT_TO := $(BUILD)/handout
-SKELETON := $(patsubst %,$(BUILD)/tests/handout/%.o,kit skeleton tasks)
+SKELETON := $(patsubst %,$(BUILD)/tests/handout/%.o,kit skeleton tasks texts)
 MAKE_HANDOUT := $(BUILD)/tests/handout/handout
 
 $(MAKE_HANDOUT): $(SKELETON) $(BUILD)/tests/handout/handout.o $(GRADE_SUPPORT) \

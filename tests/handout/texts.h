@@ -1,0 +1,23 @@
+// What students read, LAB.md, README.md and make help, made of the kit's own.
+#ifndef ZEN_TESTS_HANDOUT_TEXTS_H
+#define ZEN_TESTS_HANDOUT_TEXTS_H
+
+#include "kit.h"
+
+namespace handout {
+
+/// A text for readers without the paragraphs, and the points of lists, that are for instructors.
+std::string for_students(const std::string &text);
+
+/// A Makefile whose list for `make help` lacks what is for instructors, and without the programs that are
+/// left out.
+std::string makefile_for_students(const std::string &text, std::set<std::string> left_out);
+
+/// LAB.md with a chapter on what is to be written, and "Write it" only where something is. Throws
+/// std::runtime_error if it lacks the heading before which that chapter stands.
+std::string lab_for_students(const std::string &lab, const Plan &plan,
+                             const std::map<std::string, std::vector<Task>> &tasks, bool asyncio);
+
+} // namespace handout
+
+#endif
