@@ -194,7 +194,7 @@ class EventLoop {
             report("Executing " + callback.what() + " took ", std::to_string(took.count()) + " s");
     }
 
-    /// Sets one side of a descriptor, or removes it (null). Returns whether there was one before.
+    /// Sets a side (&Watched::reader, or writer), or removes it (null). Returns whether there was one.
     bool watch(int descriptor, std::shared_ptr<Callback> Watched::*side,
                std::shared_ptr<Callback> callback) {
         if (descriptor < 0) throw ValueError("Invalid file descriptor");

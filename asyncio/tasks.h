@@ -78,7 +78,7 @@ class TaskBase : public FutureBase, public DoneCallback {
   private:
     /// A step: from where the coroutine waited to where it has to wait again.
     void run() override {
-        future.reset();
+        future.reset(); // of DoneCallback: what this task has waited for
         waiting_for_ = nullptr;
         throw_ = std::exchange(must_cancel_, false);
         if (throw_ && !started_) return end(); // before its first step: it never runs
