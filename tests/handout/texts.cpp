@@ -19,17 +19,17 @@ bool is_rule_of(const std::set<std::string> &names, const std::string &line) {
 // The part of LAB.md that tells what is to be written and handed in.
 std::string chapter_of(const Plan &plan, const std::map<std::string, std::vector<Task>> &tasks,
                        bool asyncio) {
-    std::string text =
-        "## What you write and hand in\n\n"
-        "Some programs of this kit are not complete: you write what is missing. Where something is "
-        "to be\n"
-        "written, the source has a comment with the task, and a call of `not_written`. Each "
-        "program "
-        "builds\n"
-        "and runs from the first minute, and says what is not written yet. Begin with "
-        "`make grade-NAME`,\n"
-        "which tells the points that are to be earned, write a function, and run it again.\n\n"
-        "| file | to be written | you hand it in |\n|---|---|---|\n";
+    std::string text = R"(## What you write and hand in
+
+Some programs of this kit are not complete: you write what is missing. Where something is to be
+written, the source has a comment with the task, and a call of `not_written`. Each program builds
+and runs from the first minute, and says what is not written yet. Begin with `make grade-NAME`,
+which tells the points that are to be earned. The first time it builds the grader, which takes
+minutes. Write a function, and run it again; `make NAME` builds the program for you.
+
+| file | to be written | you hand it in |
+|---|---|---|
+)";
     for (const auto &[file, list] : tasks) {
         text += "| `" + file + "` | ";
         for (const Task &task : list) {
@@ -40,12 +40,11 @@ std::string chapter_of(const Plan &plan, const std::map<std::string, std::vector
         }
         text += std::string(" | ") + (level_in(plan, file) > 0 ? "yes" : "no") + " |\n";
     }
-    text +=
-        "\nIn each chapter, come to \"Write it\" before \"Run it\": a function that is not written "
-        "says so.\nSome experiments change a line of a program with `sed`. If your program has "
-        "other "
-        "words there,\nchange the copy by hand. `make hunts` lists the hunts, which are in the "
-        "programs that are\ncomplete here.\n";
+    text += R"(
+In each chapter, come to "Write it" before "Run it": a function that is not written says so. Some
+experiments change a line of a program with `sed`. If your program has other words there, change
+the copy by hand. `make hunts` lists the hunts, which are in the programs that are complete here.
+)";
     std::set<std::string> places;
     for (const auto &[file, list] : tasks)
         if (level_in(plan, file) > 0)

@@ -46,7 +46,9 @@ std::vector<Hunt> hunts_of(const std::string &name) {
         const fs::path file = program_of(hunt.name).file;
         return !name.empty() && name != file.stem() && name != file.parent_path();
     });
-    if (hunts.empty()) throw std::runtime_error("there are no hunts of " + name);
+    if (hunts.empty())
+        throw std::runtime_error("there are no hunts of " + name +
+                                 " here: make hunts lists those that there are");
     return hunts;
 }
 
@@ -148,7 +150,9 @@ int main(int argc, char *argv[]) {
             const auto found = std::find_if(hunts.begin(), hunts.end(), [&](const Hunt &hunt) {
                 return hunt.number == number;
             });
-            if (found == hunts.end()) throw std::runtime_error("there is no such hunt here");
+            if (found == hunts.end())
+                throw std::runtime_error(
+                    "there is no such hunt here: make hunts lists those that there are");
             make_directory(*found, directory);
         }
     } catch (const std::exception &error) {
