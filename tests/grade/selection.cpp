@@ -63,9 +63,12 @@ std::vector<Result> plan(const Settings &settings) {
                 if (result.check.name == name) std::swap(result.check.points, result.check.given);
     }
     const auto rank = [](const Result &result) { // in the order of the ladder, not of the files
-        for (std::size_t i = 0; i < test::programs.size(); ++i)
-            if (test::programs[i].name == result.check.program) return i;
-        return test::programs.size();
+        std::size_t row = 0;
+        for (const auto &program : test::programs)
+            if (++row; program.name == result.check.program) return row;
+        for (const auto &program : test::own_programs)
+            if (++row; program.name == result.check.program) return row;
+        return row + 1;
     };
     std::stable_sort(results.begin(), results.end(),
                      [&](const Result &a, const Result &b) { return rank(a) < rank(b); });

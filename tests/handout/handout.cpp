@@ -26,11 +26,13 @@ namespace {
 const std::string list_of_written = "tests/handout/written",
                   list_of_skeletons = "tests/handout/skeletons"; // what is graded of them
 
-// Whether there are checks of an exercise or a program: some programs of asyncio/ have none.
+// Whether there are checks of an exercise or a program: tour and delays have none.
 bool is_graded(const std::string &word) {
-    return std::any_of(test::programs.begin(), test::programs.end(), [&](const auto &program) {
+    const auto is_meant = [&](const test::Program &program) {
         return program.file() == word || program.path.starts_with(word + '/');
-    });
+    };
+    return std::any_of(test::programs.begin(), test::programs.end(), is_meant) ||
+           std::any_of(test::own_programs.begin(), test::own_programs.end(), is_meant);
 }
 
 void write_handout(const fs::path &kit, const fs::path &to, int level,
