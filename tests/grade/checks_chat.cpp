@@ -305,11 +305,11 @@ CHECK_OF_EACH(chats, "says with -t that somebody is idle",
 
 CHECK_OF_EACH(chats, "says the same to all in one order",
               "[pts:2][needs:says who comes and speaks and leaves]") {
-    trying("50 users say three lines each at the same time; what each of them hears is compared.",
+    trying("200 users say three lines each at the same time; what each of them hears is compared.",
            "Say each line to all before the next one: no co_await in the loop over the table.");
     by_hand("", "for i in $(seq 9); do (echo CONNECT u$i; sleep 1; seq 9; sleep 2) | nc -N "
                 "127.0.0.1 8000 > out$i & done; wait; tail -n 40 out1 out2");
-    constexpr std::size_t number = 50;
+    constexpr std::size_t number = 200;
     Server server(program, patient(program, {"-q"}));
     std::vector<User> users;
     for (std::size_t i = 0; i < number; ++i) users.emplace_back(server, "user" + std::to_string(i));

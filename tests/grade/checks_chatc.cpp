@@ -69,14 +69,14 @@ CHECK_OF_EACH(chatc, "sends what comes out of the pipe",
 
 CHECK_OF_EACH(chatc, "prints what the others say",
               "[pts:2][needs:says its name and is welcomed][faults][row 38]") {
-    trying("Nothing is typed, and the server says two lines, the second one byte by byte.",
+    trying("Nothing is typed, and the server says two lines, the second one in pieces.",
            "The keyboard and the server are two tasks, as neither may wait for the other.");
     by_hand(server_by_hand, "sleep 99 | ./asyncio/chatc ada     # and ./asyncio/chatc bob in a "
                             "third terminal");
     Welcomed ada(program);
     ada.server.send("bob: How are you?\n");
     ada.expect_shown("bob: How are you?", "it did not print what another one says");
-    ada.server.dribble("bob: Hello?\n");
+    send_in_pieces(ada.server, "bob: Hello?\n", 3);
     ada.expect_shown("bob: Hello?", "it did not print what came in pieces");
 }
 

@@ -156,14 +156,14 @@ CHECK_OF_EACH(games, "takes a line of 64 bytes and no longer one",
 
 CHECK_OF_EACH(games, "lets many play at once",
               "[pts:1][needs:plays a game][needs:serves 200 clients at once]") {
-    trying("100 players make a first guess; then each plays to the end.",
+    trying("300 players make a first guess; then each plays to the end.",
            "What belongs to a game belongs to the player: nothing of it may be a global variable.");
     by_hand("", "for i in $(seq 50); do " + nc("(echo 50; sleep 2; seq 100)") +
                     " | grep -c Correct & done; wait");
     Server server(program, patient(program, {"-q"}));
     std::vector<Talk> players;
-    std::vector<bool> won(100);
-    for (int i = 0; i < 100; ++i) players.push_back(welcomed(server));
+    std::vector<bool> won(300);
+    for (int i = 0; i < 300; ++i) players.push_back(welcomed(server));
     for (Talk &player : players) player.send("50\n");
     for (std::size_t i = 0; i < players.size(); ++i)
         if ((won[i] = players[i].line().starts_with("Correct"))) players[i].expect_line(welcome);

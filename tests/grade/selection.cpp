@@ -62,13 +62,13 @@ std::vector<Result> plan(const Settings &settings) {
             for (Result &result : results)
                 if (result.check.name == name) std::swap(result.check.points, result.check.given);
     }
-    const auto rank = [](const Result &result) { // in the order of the ladder, not of the files
+    const auto rank = [all = test::graded_programs()](
+                          const Result &result) { // in the order of the ladder, not of the files
         std::size_t row = 0;
-        for (const auto &program : test::programs)
-            if (++row; program.name == result.check.program) return row;
-        for (const auto &program : test::own_programs)
-            if (++row; program.name == result.check.program) return row;
-        return row + 1;
+        for (const test::Program &program : all)
+            if (program.name == result.check.program) break;
+            else ++row;
+        return row;
     };
     std::stable_sort(results.begin(), results.end(),
                      [&](const Result &a, const Result &b) { return rank(a) < rank(b); });

@@ -28,11 +28,10 @@ const std::string list_of_written = "tests/handout/written",
 
 // Whether there are checks of an exercise or a program: tour and delays have none.
 bool is_graded(const std::string &word) {
-    const auto is_meant = [&](const test::Program &program) {
+    const std::vector<test::Program> all = test::graded_programs();
+    return std::any_of(all.begin(), all.end(), [&](const test::Program &program) {
         return program.file() == word || program.path.starts_with(word + '/');
-    };
-    return std::any_of(test::programs.begin(), test::programs.end(), is_meant) ||
-           std::any_of(test::own_programs.begin(), test::own_programs.end(), is_meant);
+    });
 }
 
 void write_handout(const fs::path &kit, const fs::path &to, int level,

@@ -87,6 +87,9 @@ inline constexpr std::array own_programs = {
     Program{"words", "[asyncio][words]", "asyncio/words", Kind::with_words, "j"},
 };
 
+/// The rows of both tables: all programs that are graded.
+std::vector<Program> graded_programs();
+
 /// The row of that name, in either table; throws if there is none.
 const Program &named(std::string_view name);
 
