@@ -56,6 +56,49 @@ CHECK_OF_EACH(line_servers, "reports a port in use", "[pts:1][needs:serves one c
     check_port_in_use(program);
 }
 
+CHECK_OF_EACH(line_servers, "listens where it is told", "[pts:1][needs:serves one client]") {
+    trying("The server is started with a HOST and a PORT, and with ::1.",
+           "Give start_server the HOST and the PORT of the command line, as they are.");
+    by_hand(run(program, " 127.0.0.2 34567"), "echo 0 | nc -N 127.0.0.2 34567");
+    const std::string host = host_of_our_own(); // where nobody else takes the port meanwhile
+    const std::uint16_t port = test::Listener(host).local().port;
+    Server server(program, {}, host, {}, port);
+    if (server.address().port != port)
+        fail("it has bound another port", std::to_string(port),
+             std::to_string(server.address().port));
+    greet_another(server);
+    needs_ipv6();
+    Server other(program, {}, "::1");
+    greet_another(other, "at ::1, a client was not served");
+}
+
+CHECK_OF_EACH(line_servers, "prints who comes and who goes",
+              "[pts:1][needs:prints the ready line at once][needs:serves one client]") {
+    trying("A client comes, sends its first line, and leaves.",
+           "Print Connected by CLIENT and Connection with CLIENT closed, with the address and the "
+           "port of the client.");
+    by_hand("", nc(program, "echo 0"));
+    Server server(program);
+    Talk client = greeted(server);
+    const std::string name = client.connection().local().name();
+    client.leave();
+    for (const std::string &line :
+         {"\nConnected by " + name + "\n", "\nConnection with " + name + " closed\n"})
+        if (!server.wait_for(line))
+            fail("a line was not printed", test::shown(line),
+                 test::shown(server.standard_output()));
+}
+
+CHECK_OF_EACH(line_servers, "goes on without its standard output",
+              "[pts:1][needs:serves one client][faults][row 31]") {
+    trying("The pipe that takes the output of the server is closed; then clients come.",
+           "zen::log and zen::say mind that by themselves: print with them alone.");
+    by_hand(run(program, " | head -n 1"), nc(program, "echo 0"));
+    Server server(program);
+    server.close_output();
+    for (int i = 0; i < 3; ++i) greet_another(server);
+}
+
 CHECK_OF_EACH(line_servers, "takes a line in pieces",
               "[pts:1][needs:serves one client][faults][row 1]") {
     trying(
