@@ -56,7 +56,8 @@ const std::string ways[] = {"-t5", "-s"}; // "-t5" says what holds anyway: by a 
 
 } // namespace
 
-TEST_CASE("hget: says that a response is cut", "[asyncio][hget][errors][faults][row 39]") {
+TEST_CASE("hget: says in one line that a response is cut",
+          "[asyncio][hget][errors][faults][row 39]") {
     for (const std::string &way : ways) {
         Page page;
         CHECK(page.shown(way, sends(""), page.closed()).empty());

@@ -272,8 +272,10 @@ CHECK_OF_EACH(chats, "is not held up by who shouts",
                 "ada; echo Quiet; sleep 1) | nc -N 127.0.0.1 8000 | grep Quiet");
     Server server(program, patient(program, {"-q"}));
     User shouter(server, "shouter"), ada(server, "ada");
+    const Stopped stopped(server); // so that all that they say is there when it goes on
     shouter.connection().send(test::repeat("HEY\n", 15'000), Milliseconds(2'000));
     ada.send("Quiet, please\n");
+    stopped.go_on();
     int before = 0;
     for (std::string line; (line = ada.line()) != "ada: Quiet, please";)
         before += line == "shouter: HEY";

@@ -137,7 +137,7 @@ CHECK_OF_EACH(line_servers, "is not held up by half a line", "[pts:1][needs:serv
                     nc(program, "printf '" + first(program) + "101\\n'"));
     Server server(program);
     std::vector<Talk> silent;
-    for (int i = 0; i < 5; ++i) {
+    for (std::size_t i = 0; i < 5; ++i) {
         silent.emplace_back(server);
         silent.back().send(first_line(program).substr(0, i));
     }
