@@ -15,7 +15,8 @@
 ## make bench        measure the servers, in two minutes; QUICK=1: in 20 s; or make bench-tae
 ## make lint         find mistakes (clang-tidy, cppcheck, -fanalyzer) and calls not in POSIX; or make lint-zens
 NAMES := $(ZEN) $(FRAMING) $(ASYNCIO)
-GRADED := $(ZEN) framing asyncio $(FRAMING) $(ASYNCIO_TCP) $(ASYNCIO_UDP) $(ASYNCIO_ECHO)
+GRADED := $(ZEN) framing asyncio $(FRAMING) $(ASYNCIO_TCP) $(ASYNCIO_UDP) $(ASYNCIO_ECHO) \
+          $(ASYNCIO_OWN) $(filter words,$(ASYNCIO_TOOLS))
 # What `make lint` looks at. Not asyncio/: cppcheck 2.10 cannot read the templates there, clang-tidy 14 takes minutes for each
 # program and wants references where the parameters of a coroutine have to be values. These have a rule of their own.
 LINTED := $(filter-out $(ASYNCIO),$(NAMES))

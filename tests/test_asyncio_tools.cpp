@@ -1,4 +1,5 @@
-// The programs of asyncio/ that are no servers and no clients: tour, words, delays.
+// The programs of asyncio/ that are no servers and no clients: tour and delays, and what is exact of
+// words. What words does is in grade/checks_words.cpp.
 #include "support/kit.h"
 #include "support/procfs.h"
 #include "support/redirected.h"
@@ -155,29 +156,20 @@ TEST_CASE("tour: a signal stops it, also while a thread computes or a process ru
 
 // ---- words
 
-TEST_CASE("words: counts as sort and uniq do, with any number of processes", "[asyncio][words]") {
+TEST_CASE("words: counts as sort and uniq do, whatever starts it", "[asyncio][words]") {
     Files files;
-    const std::string large = files.write("large", some_text(9'000'000)); // two pieces
     const std::string small = files.write("small", "  one two\n\none\xc3\xa9 two two\\ end");
-    const std::string blank = files.write("blank", " \n "), empty = files.write("empty", "");
-    const std::string huge = files.write("huge", std::string(9'000'000, 'x') + " y");
-    const std::string expected =
-        sorted_and_counted(large + ' ' + small + ' ' + blank + ' ' + empty);
-    for (const std::string number : {"1", "2", "5"})
-        CHECK((output_of(command(words, {"-j", number, large, small + "", blank, empty})) ==
-               expected)); // both are too long to be shown
-    CHECK((output_of(command(words, {huge})) == sorted_and_counted(huge)));
-    CHECK(output_of(command(words, {blank, empty})).empty());
+    const std::string expected = sorted_and_counted(small);
+    CHECK(output_of(command(words, {small})) == expected);
     CHECK(output_of(
               {"/bin/sh", "-c", "echo b a b | " + kit_directory() + "/asyncio/words /dev/stdin"}) ==
           "      1 a\n      2 b\n");
     CHECK(output_of({"/bin/sh", "-c", // who starts it has nobody wait for children
                      "trap '' CHLD; exec " + kit_directory() + "/asyncio/words " + small}) ==
-          sorted_and_counted(small));
+          expected);
 }
 
-TEST_CASE("words: a file that cannot be read is said, and the others are counted",
-          "[asyncio][words][errors]") {
+TEST_CASE("words: says in one line what cannot be read", "[asyncio][words][errors]") {
     Files files;
     const std::string small = files.write("small", "one two one"), missing = files.path("missing");
     const std::string directory = files.path("directory");
@@ -190,36 +182,7 @@ TEST_CASE("words: a file that cannot be read is said, and the others are counted
                                    "words: cannot read " + directory + ": Is a directory\n");
 }
 
-TEST_CASE("words: a process that is killed is said, and the others are counted",
-          "[asyncio][words][errors][fork]") {
-    Files files;
-    const Fifo never; // a file of which nothing comes: its process waits
-    const std::string small = files.write("small", "one two one");
-    Process process(command(words, {"-j", "1", never.path(), small}));
-    REQUIRE(eventually([&] { return children(process.pid()).size() == 1; }));
-    kill(children(process.pid()).front(), SIGKILL);
-    check_exit(process, 1);
-    CHECK_PROGRAM(process, process.standard_output() == "      2 one\n      1 two\n");
-    CHECK_PROGRAM(process, process.standard_error() ==
-                               "words: " + never.path() +
-                                   " is not counted: A process of the pool has ended abruptly: "
-                                   "killed by signal 9 (Killed)\n");
-}
-
-TEST_CASE("words: a signal stops it and its processes", "[asyncio][words][signals][fork]") {
-    for (const int signal : {SIGINT, SIGTERM}) {
-        const Fifo never;
-        Process process(command(words, {"-j", "2", never.path(), never.path()}));
-        REQUIRE(eventually([&] { return children(process.pid()).size() == 2; }));
-        const auto processes = children(process.pid());
-        process.signal(signal);
-        const auto status = process.wait_exit(stop_limit);
-        CHECK_PROGRAM(process, status && WIFEXITED(*status) && WEXITSTATUS(*status) == 130);
-        for (const pid_t each : processes) CHECK(eventually([&] { return kill(each, 0) != 0; }));
-    }
-}
-
-TEST_CASE("words: shows on a terminal how far it is, and nothing elsewhere", "[asyncio][words]") {
+TEST_CASE("words: shows on a terminal how far it is", "[asyncio][words]") {
     Files files;
     const std::string file = files.write("file", some_text(1'000'000));
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -234,9 +197,6 @@ TEST_CASE("words: shows on a terminal how far it is, and nothing elsewhere", "[a
     CHECK(text.ends_with("\r\x1b[K"));
     close(kept);
     close(terminal);
-    Process elsewhere(command(words, {file}));
-    check_exit(elsewhere, 0);
-    CHECK(elsewhere.standard_error().empty());
 }
 
 // ---- delays

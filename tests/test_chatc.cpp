@@ -1,5 +1,6 @@
 // The chat client, chatc: at a terminal, what others say and the line being typed are shown as a
-// person sees them; a pipe or a file works, too; and the terminal is as it was, whatever happens.
+// person sees them; a file works, too; and the terminal is as it was, whatever happens. What it does
+// with a pipe is in grade/checks_chatc.cpp.
 #include "support/kit.h"
 #include "support/lines.h"
 #include "support/procfs.h"
@@ -215,18 +216,6 @@ TEST_CASE("chatc: gives the terminal back while it is stopped", "[asyncio][chatc
 
 // ---- Without a terminal
 
-TEST_CASE("chatc: sends what comes out of a pipe, and a last line without its newline",
-          "[asyncio][chatc][conversation]") {
-    Server server(chats);
-    Process client({"/bin/sh", "-c", "printf 'Hello\\nand good' | exec \"$@\"", "sh",
-                    kit_directory() + "/asyncio/chatc", "ada", "127.0.0.1",
-                    port_of(server.address())});
-    check_exit(client, 0);
-    CHECK_PROGRAM(client, client.standard_output() == welcome + "ada connected!\nada: Hello\n"
-                                                                "ada: and good\n"
-                                                                "ada has left the chat\n");
-}
-
 TEST_CASE("chatc: sends a file, and nothing of /dev/null", "[asyncio][chatc][conversation]") {
     Server server(chats);
     const Fifo name; // for a name that nobody else has
@@ -240,23 +229,6 @@ TEST_CASE("chatc: sends a file, and nothing of /dev/null", "[asyncio][chatc][con
                      "ada has left the chat\n");
     Client silent(chatc, server.address(), {"ada"});
     check_succeeds(silent, welcome + "ada connected!\nada has left the chat\n");
-}
-
-TEST_CASE("chatc: two that talk to each other hear the same", "[asyncio][chatc][conversation]") {
-    Server server(chats);
-    const Fifo ada_types;
-    Redirected ada(chatc, {"ada", "127.0.0.1", port_of(server.address())}, "<>" + ada_types.path());
-    CHECK_PROGRAM(ada, ada.wait_for("ada connected!\n"));
-    LineClient bob(server.address());
-    CHECK(bob.send("CONNECT bob\n"));
-    CHECK(bob.wait_for("bob connected!"));
-    CHECK(write(ada_types.end(), "Hello\n", 6) == 6);
-    CHECK(bob.line() == "ada: Hello");
-    CHECK(bob.send("Hi\n"));
-    CHECK_PROGRAM(ada, ada.wait_for("bob connected!\nada: Hello\nbob: Hi\n"));
-    server.signal(SIGTERM);
-    check_exit(ada, 1);
-    CHECK_PROGRAM(ada, lines_of(ada.standard_error()).size() == 1);
 }
 
 TEST_CASE("chatc: says in one line what is wrong, and ends",

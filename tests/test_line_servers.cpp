@@ -1,5 +1,6 @@
-// What the servers of lines have in common: tacn, chats, game and gamec survive their clients, and
-// stop. What each of them is for: test_numbered.cpp, test_chat.cpp, test_game.cpp.
+// What is exact of the servers of lines, tacn, chats, game and gamec: their memory, descriptors and
+// threads, and what they print. What they do is in grade/checks_lines.cpp, checks_numbered.cpp,
+// checks_chat.cpp and checks_game.cpp.
 #include "support/kit.h"
 #include "support/lines.h"
 #include "support/procfs.h"
@@ -42,21 +43,7 @@ LineClient greeted(Server &server, int receive_buffer = 0) {
 // Lines that are answered, as many as make so many bytes.
 std::string many_lines(std::size_t bytes) { return repeat("101\n", int(bytes / 4)); }
 
-bool has_threads(const Program &program) { return program.name == "game"; }
-
 } // namespace
-
-TEST_OF_EACH(line_servers, "stops on a signal, whatever its clients do", "[stop][faults][row 27]") {
-    for (const int signal : {SIGINT, SIGTERM}) {
-        Server server(program);
-        const LineClient silent(server.address());
-        LineClient in_mid_line = greeted(server), never_reads = greeted(server, 4096);
-        CHECK_PROGRAM(server, in_mid_line.send("half a li"));
-        never_reads.send(many_lines(4'000'000), Milliseconds(300));
-        check_stops(server, signal);
-        CHECK(server.standard_error().empty());
-    }
-}
 
 TEST_OF_EACH(line_servers, "starts again on the port of connections that were open",
              "[restart][faults][row 28]") {
@@ -93,7 +80,8 @@ TEST_OF_EACH(line_servers, "survives clients that reset, and that leave without 
     CHECK(server.standard_error().empty());
 }
 
-TEST_OF_EACH(line_servers, "hangs up on a line without end", "[hostile][limits][faults][row 18]") {
+TEST_OF_EACH(line_servers, "keeps nothing of a line without end",
+             "[hostile][limits][faults][row 18]") {
     Server server(program);
     check_served(server);
     const long before = peak_memory(server.pid());
@@ -106,22 +94,7 @@ TEST_OF_EACH(line_servers, "hangs up on a line without end", "[hostile][limits][
     check_served(server);
 }
 
-TEST_OF_EACH(line_servers, "answers what came before a line that is too long", "[limits]") {
-    Server server(program);
-    for (int i = 0; i < 20; ++i) {
-        LineClient client = greeted(server);
-        CHECK_PROGRAM(server, client.send("101\n" + std::string(100'000, 'x')));
-        const std::string expected = program.name == "tacn" || program.name == "chats"
-                                         ? "101"
-                                         : "Please guess a number from 1 to 100.";
-        CHECK_PROGRAM(server, client.wait_for(expected));
-        client.receive_all();
-        CHECK_PROGRAM(server, client.ended());
-        CHECK_PROGRAM(server, !client.was_reset());
-    }
-}
-
-TEST_OF_EACH(line_servers, "a client that never reads holds up nobody, and costs no memory",
+TEST_OF_EACH(line_servers, "a client that never reads costs no memory",
              "[hostile][faults][row 17]") {
     Server server(program, {"-q"});
     check_served(server);
@@ -130,18 +103,6 @@ TEST_OF_EACH(line_servers, "a client that never reads holds up nobody, and costs
     never_reads.send(many_lines(8'000'000), Milliseconds(1'000));
     check_served(server);
     if (!sanitized) CHECK(peak_memory(server.pid()) - before <= 16'384);
-}
-
-TEST_OF_EACH(line_servers, "gives up on a silent client after -t", "[time limit][faults][row 23]") {
-    Server server(program, {"-t", "1"});
-    const auto start = std::chrono::steady_clock::now();
-    LineClient silent(server.address()), later = greeted(server);
-    silent.receive_all();
-    CHECK_PROGRAM(server, silent.ended());
-    CHECK(std::chrono::steady_clock::now() - start >= Milliseconds(900));
-    later.receive_all();
-    CHECK_PROGRAM(server, later.ended());
-    check_served(server);
 }
 
 TEST_OF_EACH(line_servers, "shows escaped what a client sends",
@@ -154,13 +115,6 @@ TEST_OF_EACH(line_servers, "shows escaped what a client sends",
     CHECK_PROGRAM(server, std::all_of(log.begin(), log.end(),
                                       [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
     check_served(server);
-}
-
-TEST_OF_EACH(line_servers, "with -q prints its ready line only", "[output]") {
-    Server server(program, {"-q"});
-    { const LineClient client = greeted(server); }
-    check_served(server);
-    CHECK_PROGRAM(server, server.standard_output() == server.ready_line() + "\n");
 }
 
 TEST_OF_EACH(line_servers, "serves when its standard output is full", "[output][faults][row 30]") {
@@ -176,18 +130,6 @@ TEST_OF_EACH(line_servers, "says that its port is in use", "[errors][faults][row
     CHECK_PROGRAM(second, second.standard_error() == program.file() +
                                                          ": cannot listen on 127.0.0.1:" + port +
                                                          ": Address already in use\n");
-}
-
-TEST_OF_EACH(line_servers, "has one thread that sleeps in epoll, or a thread for each client",
-             "[architecture]") {
-    Server server(program);
-    std::vector<LineClient> clients;
-    for (int i = 0; i < 50; ++i) clients.push_back(greeted(server));
-    const std::size_t expected = (has_threads(program) ? 51u : 1u) + sanitizer_threads;
-    CHECK(thread_count(server.pid()) == expected);
-    const auto &calls = has_threads(program) ? poll_calls : epoll_calls;
-    CHECK(eventually([&] { return calls.count(sleeping_in(server.pid())) > 0; }));
-    check_sleeps(server, Milliseconds(300), Milliseconds(30));
 }
 
 TEST_OF_EACH(line_servers, "serves 500 clients that come at once", "[storm][faults][row 14]") {

@@ -56,10 +56,29 @@ inline void require(bool holds, const std::string &what) {
 
 // ---- The programs under test, and who talks to them
 
-/// A program of the submission in its sandbox. The last one made is the one that reports tell of.
+/// A pipe with a name, in which the check writes what a program of the submission reads.
+class Pipe {
+  public:
+    Pipe(); ///< Throws if it cannot be made.
+    ~Pipe();
+    Pipe(const Pipe &) = delete;
+    Pipe &operator=(const Pipe &) = delete;
+    const std::string &path() const { return path_; }
+    void write(std::string_view bytes); ///< At most 64 KiB, which a pipe takes at once.
+    void end(); ///< The end of file, when all is read, for a program that has opened the pipe.
+
+  private:
+    void close_it();
+    std::string path_;
+    int descriptor_ = -1;
+};
+
+/// A program of the submission in its sandbox. The last one made is the one that reports tell of. Its
+/// standard input is that file, or /dev/null.
 class Student : public test::Process {
   public:
-    Student(const Program &program, std::vector<std::string> arguments, const Limits &limits = {});
+    Student(const Program &program, std::vector<std::string> arguments, const Limits &limits = {},
+            const std::string &input = {});
     ~Student();
     /// Ends the check if the program does not end by itself: otherwise its exit status.
     int exit_status(Milliseconds limit = patience);
@@ -120,6 +139,12 @@ class Talk {
     void expect_bytes(std::string_view bytes, const std::string &otherwise = "other bytes came");
     /// Waits until these texts have come in this order, whatever stands between them.
     void expect_texts(const std::vector<std::string> &texts, const std::string &otherwise);
+    /// Waits for the next line, without its newline.
+    std::string line(const std::string &otherwise = "no line came");
+    /// Whether the next line has come within the limit.
+    bool take_line(std::string &line, Milliseconds limit);
+    /// Waits for the next line, which is to be this one.
+    void expect_line(const std::string &line, const std::string &otherwise = "another line came");
     /// Waits until the server closes the connection; a reset counts as well.
     void expect_end(const std::string &otherwise = "the server has not closed the connection");
     bool ends(Milliseconds limit); ///< Whether the connection is closed within the limit.
@@ -141,7 +166,8 @@ class Talk {
 
     test::Connection connection_;
     std::string sent_, received_, answers_;
-    std::string command_; // that sends the same by hand; empty: too long for that
+    std::size_t taken_ = 0; // of what was received, by line()
+    std::string command_;   // that sends the same by hand; empty: too long for that
 };
 
 /// The options that give a pool as few workers as will do: a worker that is lost is soon missed.
@@ -187,8 +213,10 @@ void check_quiet(Server &server);
 void check_clean_output(Server &server);
 /// That a server on a port in use, of another program or of its like, ends with status 1 and a reason.
 void check_port_in_use(const Program &program);
-/// That -h, wrong options and values out of range are answered as LAB.md says.
+/// That -h, wrong options and values out of range are answered as LAB.md says; for a program that has
+/// other words than HOST and PORT, these wrong command lines.
 void check_command_line(const Program &program);
+void check_command_line(const Program &program, const std::vector<std::vector<std::string>> &wrong);
 
 /// Addresses of loopback that no other check uses meanwhile, 127.x.y.z: one to start a server on, and
 /// one at which nobody is to be found.
@@ -239,8 +267,11 @@ template <std::size_t size> struct Name {
 template <Name... names> constexpr auto only() {
     std::array<Program, sizeof...(names)> table{};
     std::size_t rows = 0;
-    for (const Program &program : test::programs)
+    const auto take = [&](const Program &program) {
         if (((program.name == names.text) || ...)) table[rows++] = program;
+    };
+    for (const Program &program : test::programs) take(program);
+    for (const Program &program : test::own_programs) take(program);
     if (rows < table.size()) throw "no program has that name";
     return table;
 }

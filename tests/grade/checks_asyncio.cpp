@@ -15,6 +15,8 @@ using test::Connection, test::Listener, test::course_echo_servers;
 namespace {
 
 constexpr auto asyncio_programs = test::select<test::is_of_asyncio>();
+constexpr bool has_coroutines(const Program &program) { return program.name != "game"; }
+constexpr auto own_programs = test::select<has_coroutines, test::own_programs>();
 constexpr auto tacbc = only<"tacbc">(), uacbc = only<"uacbc">();
 
 // The source beside the program, or above the directory of a build with a sanitizer. Empty: not there.
@@ -30,7 +32,7 @@ std::string source_of(const Program &program) {
 
 } // namespace
 
-CHECK_OF_EACH(asyncio_programs, "lets each co_await stand alone", "[pts:1][co_await]") {
+static void check_co_awaits(const Program &program) {
     trying(
         "It is looked where co_await stands in the source.",
         "Write co_await f(names); or const T x = co_await f(names); or co_return co_await "
@@ -42,6 +44,13 @@ CHECK_OF_EACH(asyncio_programs, "lets each co_await stand alone", "[pts:1][co_aw
     const std::vector<std::string> places = crowded_co_awaits(source);
     if (!places.empty())
         fail("a co_await does not stand alone", "a statement of its own", "line " + places.front());
+}
+
+CHECK_OF_EACH(asyncio_programs, "lets each co_await stand alone", "[pts:1][co_await]") {
+    check_co_awaits(program);
+}
+CHECK_OF_EACH(own_programs, "lets each co_await stand alone", "[pts:1][co_await]") {
+    check_co_awaits(program);
 }
 
 CHECK_OF_EACH(course_echo_servers, "echoes once with -e", "[pts:1][needs:serves one client]") {

@@ -99,6 +99,14 @@ inline std::string receive_up_to(test::Connection &server, std::string_view byte
     return received;
 }
 
+/// Sends each piece once the client has read what came before.
+inline void send_in_pieces(test::Connection &server, std::string_view bytes, std::size_t size) {
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(size, bytes.size()))) {
+        server.send(bytes.substr(0, size));
+        test::wait_until_read(server);
+    }
+}
+
 /// Takes what a TCP client sends first: zenc's question, or the message of the others, in whatever
 /// frame: that the frame is right is a check of its own.
 inline std::string take_request(const Program &program, test::Connection &server) {

@@ -110,6 +110,15 @@ void check_port_in_use(const Program &program) {
 }
 
 void check_command_line(const Program &program) {
+    std::vector<std::vector<std::string>> wrong = {
+        {"-Z"}, {"127.0.0.1", "65536"}, {"127.0.0.1", "x"}, {"127.0.0.1", "1234", "surplus"}};
+    if (program.has('t')) wrong.push_back({"-t", "soon"});
+    if (program.has('w')) wrong.push_back({"-w", "0"});
+    check_command_line(program, wrong);
+}
+
+void check_command_line(const Program &program,
+                        const std::vector<std::vector<std::string>> &wrong) {
     const std::string command = "./" + std::string(program.path);
     by_hand("make " + program.file() + " && " + command + " -h; " + command + " -Z; echo $?",
             "(none)");
@@ -124,10 +133,6 @@ void check_command_line(const Program &program) {
             fail("-h ended otherwise", "exit status 0", help.status_text());
         require(!help.standard_output().empty(), "-h printed nothing on standard output");
     }
-    std::vector<std::vector<std::string>> wrong = {
-        {"-Z"}, {"127.0.0.1", "65536"}, {"127.0.0.1", "x"}, {"127.0.0.1", "1234", "surplus"}};
-    if (program.has('t')) wrong.push_back({"-t", "soon"});
-    if (program.has('w')) wrong.push_back({"-w", "0"});
     for (const auto &arguments : wrong) {
         Student mistaken(program, arguments);
         const int status = mistaken.exit_status();

@@ -163,7 +163,7 @@ std::string check_hostile(const fs::path &directory) {
 
 std::string check_right(const fs::path &directory) {
     std::vector<std::string> names;
-    for (const test::Program &program : test::programs)
+    for (const test::Program &program : test::graded_programs())
         if (program.option.empty() && fs::exists(directory / (std::string(program.path) + ".cpp")))
             names.emplace_back(program.name);
     if (names.empty()) return "there is no program in it";

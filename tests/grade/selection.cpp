@@ -62,10 +62,13 @@ std::vector<Result> plan(const Settings &settings) {
             for (Result &result : results)
                 if (result.check.name == name) std::swap(result.check.points, result.check.given);
     }
-    const auto rank = [](const Result &result) { // in the order of the ladder, not of the files
-        for (std::size_t i = 0; i < test::programs.size(); ++i)
-            if (test::programs[i].name == result.check.program) return i;
-        return test::programs.size();
+    // In the order of the ladder, not of the files.
+    const auto rank = [all = test::graded_programs()](const Result &result) {
+        return std::find_if(all.begin(), all.end(),
+                            [&](const test::Program &program) {
+                                return program.name == result.check.program;
+                            }) -
+               all.begin();
     };
     std::stable_sort(results.begin(), results.end(),
                      [&](const Result &a, const Result &b) { return rank(a) < rank(b); });

@@ -5,10 +5,48 @@
 #include "story.h"
 
 #include <exception>
+#include <stdexcept>
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace grade {
+
+Pipe::Pipe() {
+    static int pipes = 0;
+    path_ = place.scratch + "/pipe" + std::to_string(++pipes);
+    unlink(path_.c_str());
+    if (mkfifo(path_.c_str(), 0600) != 0 || chmod(path_.c_str(), 0666) != 0)
+        throw std::runtime_error("cannot make " + path_);
+    descriptor_ = open(path_.c_str(), O_RDWR | O_CLOEXEC); // which waits for nobody
+}
+
+Pipe::~Pipe() {
+    close_it();
+    unlink(path_.c_str());
+}
+
+void Pipe::write(std::string_view bytes) {
+    if (::write(descriptor_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+        throw std::runtime_error("cannot write to " + path_);
+}
+
+void Pipe::end() {
+    const auto is_read = [&] {
+        int waiting = 0; // bytes
+        return ioctl(descriptor_, FIONREAD, &waiting) != 0 || waiting == 0;
+    };
+    test::eventually(is_read);
+    close_it();
+}
+
+void Pipe::close_it() {
+    if (descriptor_ >= 0) close(descriptor_);
+    descriptor_ = -1;
+}
 
 static std::string typed(const Program &program, const std::vector<std::string> &arguments) {
     std::string text = "./" + std::string(program.path);
@@ -23,13 +61,16 @@ static std::vector<std::string> with_option(const Program &program,
 }
 
 static std::vector<std::string> student_command(const Program &program,
-                                                std::vector<std::string> arguments, Limits limits) {
+                                                std::vector<std::string> arguments, Limits limits,
+                                                const std::string &input) {
     if (test::sanitized) limits.address_space = 0;
     // UndefinedBehaviorSanitizer opens pipes to look at an object, and calls it bad where it cannot.
     if (test::sanitized && limits.descriptors < 32)
         undetermined("a sanitizer needs descriptors of its own");
     arguments = with_option(program, std::move(arguments));
     arguments.insert(arguments.begin(), place.programs + "/" + std::string(program.path));
+    if (!input.empty())
+        arguments.insert(arguments.begin(), {"/bin/sh", "-c", "exec \"$@\" <\"$0\"", input});
     if (limits.unread_output >=
         0) { // fills the pipe by a descriptor of its own, which does not wait
         const std::string fill = "dd if=/dev/zero of=output bs=512 oflag=nonblock count=" +
@@ -42,8 +83,9 @@ static std::vector<std::string> student_command(const Program &program,
     return sandboxed(arguments, place.scratch, place.user, limits);
 }
 
-Student::Student(const Program &program, std::vector<std::string> arguments, const Limits &limits)
-    : Process(student_command(program, arguments, limits),
+Student::Student(const Program &program, std::vector<std::string> arguments, const Limits &limits,
+                 const std::string &input)
+    : Process(student_command(program, arguments, limits, input),
               typed(program, with_option(program, arguments))) {
     story.student = this;
     story.server_serves = false;

@@ -189,6 +189,31 @@ void Talk::expect_texts(const std::vector<std::string> &texts, const std::string
     if (!all_found()) fail_with(otherwise, texts[next]);
 }
 
+bool Talk::take_line(std::string &line, Milliseconds limit) {
+    require_time();
+    receive_until([&] { return received_.find('\n', taken_) != received_.npos; }, limit);
+    const std::size_t end = received_.find('\n', taken_);
+    if (end == received_.npos) return false;
+    line = received_.substr(taken_, end - taken_);
+    taken_ = end + 1;
+    return true;
+}
+
+std::string Talk::line(const std::string &otherwise) {
+    std::string line;
+    if (!take_line(line, patience)) fail_with(otherwise, received_, ", and one more line");
+    return line;
+}
+
+void Talk::expect_line(const std::string &expected, const std::string &otherwise) {
+    std::string line;
+    const bool came = take_line(line, patience);
+    if (came && line == expected) return;
+    tell_story();
+    fail(came ? otherwise : "a line is missing", test::shown(expected),
+         came ? test::shown(line) : test::shown(received_.substr(taken_)));
+}
+
 void Talk::expect_end(const std::string &otherwise) {
     if (!ends(patience)) fail_with(otherwise, answers_of(answers_), ", then the end of file");
 }

@@ -53,8 +53,9 @@ the copy by hand. `make hunts` lists the hunts, which are in the programs that a
     for (const std::string &place : places) names += (names.empty() ? "" : " ") + place;
     text +=
         asyncio
-            ? "\nSome programs of `asyncio/` are not graded: `make test-NAME` tests what you have "
-              "written there.\n"
+            ? "\n`tour` and `delays` are not graded: `make test-tour` and `make test-delays` test "
+              "what "
+              "you have\nwritten there.\n"
             : "\nThe directory `asyncio/` is not here yet: it comes with a later handout, and what "
               "needs it\ndoes not work before.\n";
     if (text.find(" | no |") != text.npos)

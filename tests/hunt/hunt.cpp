@@ -84,7 +84,10 @@ std::string graded(const std::string &grader, const fs::path &directory, const s
     std::vector<std::string> command = {grader, "-f", directory};
     const fs::path path = file;
     if (!checks.empty()) command.insert(command.end(), checks.begin(), checks.end());
-    else command.push_back(path.parent_path() == "framing" ? path.stem() : path.parent_path());
+    else { // of framing/ and asyncio/, that program alone
+        const bool alone = path.parent_path() == "framing" || path.parent_path() == "asyncio";
+        command.push_back(alone ? path.stem() : path.parent_path());
+    }
     test::Process grading(command);
     if (!grading.wait_exit(std::chrono::minutes(15)) || grading.standard_output().empty())
         throw std::runtime_error(grading.description());

@@ -22,7 +22,7 @@ enum class Kind {
     framing_client,
     tcp_echo_client,
     udp_echo_client,
-    line_server, // these three have no checks, but tests of their own
+    line_server, // these three are in the second table
     line_client,
     with_words // has a command line of its own: see asyncio/arguments.h
 };
@@ -73,7 +73,8 @@ inline constexpr std::array programs = {
     Program{"afc", "[framing][afc]", "framing/afc", Kind::framing_client, "tm", "", "8890"},
 };
 
-/// Those that are neither graded nor measured, nor in the demo: each has a protocol of its own.
+/// Those that are neither measured nor in the demo: each has a protocol of its own. Those of lines have
+/// some behaviours in common; the others have checks of their own alone.
 inline constexpr std::array own_programs = {
     Program{"tacn", "[asyncio][tacn]", "asyncio/tacn", Kind::line_server, "qt", "", "12345"},
     Program{"chats", "[asyncio][chats]", "asyncio/chats", Kind::line_server, "qt", "", "8000"},
@@ -83,7 +84,11 @@ inline constexpr std::array own_programs = {
     Program{"tacl", "[asyncio][tacl]", "asyncio/tacl", Kind::with_words, "aqt", "", "12345"},
     Program{"chatc", "[asyncio][chatc]", "asyncio/chatc", Kind::with_words, "t", "", "8000"},
     Program{"hget", "[asyncio][hget]", "asyncio/hget", Kind::with_words, "st", "", "80"},
+    Program{"words", "[asyncio][words]", "asyncio/words", Kind::with_words, "j"},
 };
+
+/// The rows of both tables: all programs that are graded.
+std::vector<Program> graded_programs();
 
 /// The row of that name, in either table; throws if there is none.
 const Program &named(std::string_view name);
