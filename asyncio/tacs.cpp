@@ -91,9 +91,10 @@ Coroutine<void> accept_clients(int listener, bool echo, Limit limit) {
 
 Coroutine<void> serve_forever(zen::Options options) {
     zen::Descriptor listener = asyncio::open_listener(options.host, options.port);
+    auto accepting = accept_clients(listener.get(), options.echo, limit_of(options));
     zen::say("TCP server started at ", asyncio::name_of(listener.get(), getsockname));
     try {
-        co_await accept_clients(listener.get(), options.echo, limit_of(options));
+        co_await accepting;
     } catch (const asyncio::CancelledError &) { // a signal has come; here no co_await can stand
     }
     listener = zen::Descriptor(-1);
