@@ -187,9 +187,9 @@ CHECK_OF_EACH(tcp_event_loops, "drops nobody else for a refused client",
             if (i % 3 == 0) refused.expect_end();
             if (i % 3 == 1) refused.connection().reset();
         }
-        Talk witness(
-            server); // when it has its answers, the server has seen that the refused have left
-        for (int i = 0; i < 3; ++i) {
+        // When the witness has its answers, the server has seen that the refused have left.
+        Talk witness(server);
+        for (std::size_t i = 0; i < 3; ++i) {
             witness.send(question(i));
             witness.expect(letter(i), "after clients that were refused, another was not served");
         }
