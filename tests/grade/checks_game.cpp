@@ -123,15 +123,16 @@ CHECK_OF_EACH(games, "answers all guesses before the end of file",
     for (int guess = 1; guess <= 100; ++guess) all += std::to_string(guess) + "\n";
     player.send(all);
     player.finish();
-    for (int answers = 0, wins = 0; answers < 100; ++answers) {
+    int wins = 0;
+    for (int answers = 0; answers < 100; ++answers) {
         std::string answer = player.line("not all guesses were answered");
         if (answer.starts_with("Correct")) {
             ++wins;
             player.expect_line(welcome);
         } else if (answer != "Too low." && answer != "Too high.")
             fail("another answer came", "Too low. or Too high.", test::shown(answer));
-        if (answers == 99) require(wins > 0, "none of the numbers was right");
     }
+    require(wins > 0, "none of the numbers was right");
     player.expect_end("after the end of file, the connection is still open");
 }
 

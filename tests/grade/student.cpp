@@ -19,9 +19,9 @@ Pipe::Pipe() {
     static int pipes = 0;
     path_ = place.scratch + "/pipe" + std::to_string(++pipes);
     unlink(path_.c_str());
-    if (mkfifo(path_.c_str(), 0600) != 0 || chmod(path_.c_str(), 0666) != 0)
-        throw std::runtime_error("cannot make " + path_);
-    descriptor_ = open(path_.c_str(), O_RDWR | O_CLOEXEC); // which waits for nobody
+    if (mkfifo(path_.c_str(), 0600) == 0 && chmod(path_.c_str(), 0666) == 0)
+        descriptor_ = open(path_.c_str(), O_RDWR | O_CLOEXEC); // which waits for nobody
+    if (descriptor_ < 0) throw std::runtime_error("cannot make " + path_);
 }
 
 Pipe::~Pipe() {

@@ -51,17 +51,19 @@ the copy by hand. `make hunts` lists the hunts, which are in the programs that a
             places.insert(plan.count(exercise_of(file)) ? exercise_of(file) : file);
     std::string names;
     for (const std::string &place : places) names += (names.empty() ? "" : " ") + place;
-    text +=
-        asyncio
-            ? "\n`tour` and `delays` are not graded: `make test-tour` and `make test-delays` test "
-              "what "
-              "you have\nwritten there.\n"
-            : "\nThe directory `asyncio/` is not here yet: it comes with a later handout, and what "
-              "needs it\ndoes not work before.\n";
+    text += asyncio ? R"(
+`tour` and `delays` are not graded: `make test-tour` and `make test-delays` test what you have
+written there.
+)"
+                    : R"(
+The directory `asyncio/` is not here yet: it comes with a later handout, and what needs it does not
+work before.
+)";
     if (text.find(" | no |") != text.npos)
-        text += "\nThe files with \"no\" lack functions that you write in another file, or nearly "
-                "so: copy "
-                "them\nthere, and these programs work, too. They are not graded.\n";
+        text += R"(
+The files with "no" lack functions that you write in another file, or nearly so: copy them there,
+and these programs work, too. They are not graded.
+)";
     return text + "\nHand in an archive: `zip -r lab.zip " + names +
            " -i '*.cpp' '*.h'`.\nWhat you hand in half written is worth what it does.\n\n";
 }
