@@ -131,8 +131,9 @@ Coroutine<void> condition() {
 }
 
 // ---- Beside the loop
-Coroutine<void> count_turns(int *turns) {
-    for (; true; ++*turns) {
+int turns = 0; // no variable of thread(), which can end, also by an error, before who counts them
+Coroutine<void> count_turns() {
+    for (; true; ++turns) {
         co_await sleep(50ms);
     }
 }
@@ -142,8 +143,7 @@ int slow_square(int x) {
     return x * x;
 }
 Coroutine<void> thread() {
-    int turns = 0;
-    const auto counting = create_task(count_turns(&turns));
+    const auto counting = create_task(count_turns);
     const int result = co_await asyncio::to_thread(slow_square, 12);
     counting.cancel();
     print("its result is ", to_string(result));
