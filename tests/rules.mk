@@ -44,7 +44,7 @@ $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -O0 $(FIRST) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,download edits page pairs plan results tables) \
+$(BUILD)/tests/run: $(TESTS) $(SUPPORT) $(BENCH) $(patsubst %,$(BUILD)/tests/grade/%.o,download edits page pairs plan results submission tables) \
                     | $(BUILD)/tests/failing_malloc.so
 	$(CXX) $(FLAGS) -o $@ $^ $(CATCH)
 

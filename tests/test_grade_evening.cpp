@@ -2,6 +2,7 @@
 // choice of exercises with weights, the pages, the pairs to look at, and Gradescope's scripts.
 #include "grade/download.h"
 #include "grade/page.h"
+#include "grade/submission.h"
 #include "support/graded.h"
 #include "support/json.h"
 
@@ -88,6 +89,15 @@ TEST_CASE("grade: a submission is found in its directories, nested, or flat", "[
                     "Zens (1).cpp is taken for zens/zens.cpp",
                     "tas-10.cpp is taken for tas/tas.cpp",
                     "left out, as no exercise is made of it: other.cpp, tas-2.cpp, tas.cpp"});
+    }
+    SECTION("in the kit itself, where nobody has handed in what else is there") {
+        directory.write("tas/tas.cpp", "");
+        directory.write("server.cpp", "");
+        grade::Settings settings;
+        settings.from = directory.path;
+        CHECK(grade::find_sources(settings).remarks.size() == 1);
+        settings.kit = directory.path;
+        CHECK(grade::find_sources(settings).remarks.empty());
     }
     SECTION("links are not followed") {
         directory.write("elsewhere/a/tas.cpp", "");

@@ -43,8 +43,11 @@ std::map<std::string, fs::path> sources_of(const Settings &settings, const Found
 } // namespace
 
 Found find_sources(const Settings &settings) {
-    return find_sources(settings.submission.empty() ? Submission{{"", settings.from}}
-                                                    : settings.submission);
+    if (!settings.submission.empty()) return find_sources(settings.submission);
+    Found found = find_sources(Submission{{"", settings.from}});
+    // In the kit itself each exercise has its place, and nothing else was handed in.
+    if (settings.from == settings.kit) found.remarks.clear();
+    return found;
 }
 
 void copy_exercise(const Settings &settings, const Found &found, const std::string &exercise,
