@@ -197,6 +197,47 @@ TEST_CASE("handout: a chapter has \"Write it\" if something of it is to be writt
     CHECK(sections({{"asynpro", 1}}) == std::pair(false, true));
 }
 
+TEST_CASE("handout: what is to be written comes before what is run", "[handout]") {
+    const auto order = [](const std::string &lab) { // of the sections of the chapter on zens
+        std::istringstream lines(lab.substr(lab.find("\n## TCP: zens and zenc\n") + 1));
+        std::string titles, line;
+        std::getline(lines, line);
+        while (std::getline(lines, line) && line.rfind("## ", 0) != 0)
+            if (line.rfind("### ", 0) == 0) titles += line.substr(4, 2);
+        return titles;
+    };
+    CHECK(order(contents("LAB.md")) == "ThRuReWrBrQuWh");
+    CHECK(order(handout_of({{"zens", 1}}).at("LAB.md")) == "ThReWrRuBrQuWh");
+    CHECK(order(handout_of({{"zus", 1}}).at("LAB.md")) == "ThRuReBrQuWh"); // zens is given
+}
+
+TEST_CASE("handout: LAB.md tells of the hunts that are there", "[handout]") {
+    const auto hunts = [](const Plan &plan) {
+        const std::string lab = handout_of(plan).at("LAB.md");
+        return lab.substr(lab.find("\n### Hunts of your own\n"));
+    };
+    const auto has = [](const std::string &text, const std::string &words) {
+        return text.find(words) != text.npos;
+    };
+    const std::string of_tap = hunts({{"zens", 1},
+                                      {"zenc", 1},
+                                      {"zus", 1},
+                                      {"zuc", 1},
+                                      {"mzts", 1},
+                                      {"tas", 1},
+                                      {"tae", 1},
+                                      {"framing", 1},
+                                      {"tacr", 1}});
+    CHECK(has(of_tap, "`make hunt HUNT=56`"));
+    CHECK(has(of_tap, "`make hunt-tap` takes one in `tap`"));
+    CHECK(!has(of_tap, "What there is to learn")); // all of them are in what is to be written
+    const std::string without_zens = hunts({{"zens", 1}});
+    CHECK(!has(without_zens, "| 1 | `zens` |"));
+    CHECK(has(without_zens, "| 46 | `tas` |"));
+    CHECK(has(without_zens, "From some of them:"));
+    CHECK(has(without_zens, "`make hunt HUNT=46`"));
+}
+
 TEST_CASE("handout: no hunt is in a program that includes what is to be written", "[handout]") {
     const auto hunts_of_framing = [](const Plan &plan) {
         int count = 0;

@@ -94,8 +94,9 @@ TEST_CASE("hunt: a program with the mistake is built, and the symptom told", "[g
     CHECK(fs::exists(to + "/zenc/zenc"));
     CHECK(read(to + "/zenc/zenc.cpp") != read("zenc/zenc.cpp"));
     const std::string grader = fs::read_symlink("/proc/self/exe").parent_path() / "grade/run/grade";
-    CHECK(hunted({"-o", to, "-i", grader}).find(program_of(hunt).loses.front()) !=
-          std::string::npos);
+    const std::string report = hunted({"-o", to, "-i", grader});
+    CHECK(report.find(program_of(hunt).loses.front()) != report.npos);
+    CHECK(report.find("Do \"by hand\" in " + to) != report.npos);
     CHECK(hunted({"-o", to, "-i", grader}) == "The mistake: " + program_of(hunt).mistake + "\n");
     CHECK(hunted({"-o", to, "-i", grader}).rfind("The place: ", 0) == 0);
     CHECK(hunted({"-o", to, "-c", grader}, 1).find("Not yet repaired") != std::string::npos);

@@ -3,6 +3,7 @@
 #include "texts.h"
 
 #include "../grade/edits.h"
+#include "../hunt/hunts.h"
 
 #include <algorithm>
 #include <fstream>
@@ -176,20 +177,20 @@ files_for(const fs::path &kit, const Plan &plan,
     for (const Task &task : all)
         if (!asyncio && exercise_of(task.file) == "asyncio")
             left_out.insert(fs::path(task.file).stem());
+    Hunts hunts;
     const auto take = [&](const fs::path &place) {
         std::string text = contents(kit / place);
         const std::string name = place;
         if (const auto found = tasks.find(name); found != tasks.end())
             text = skeleton(text, found->second);
-        if (name == "LAB.md") text = lab_for_students(text, plan, tasks, asyncio);
+        if (name == "LAB.md") text = lab_for_students(text, plan, tasks, asyncio, hunts);
         if (name == "README.md") text = for_students(text);
         if (name == "Makefile" || name.ends_with(".mk"))
             text = makefile_for_students(text, left_out);
         if (name.rfind("tests/grade/check", 0) == 0) text = without_hidden_checks(text);
         files[name] = text;
     };
-    for (const char *name :
-         {"Makefile", "LAB.md", "README.md", ".clang-format", ".clang-tidy", ".gitignore"})
+    for (const char *name : {"Makefile", "README.md", ".clang-format", ".clang-tidy", ".gitignore"})
         if (fs::exists(kit / name)) take(name);
     for (const auto &entry : fs::directory_iterator(kit)) {
         const std::string name = entry.path().filename();
@@ -221,13 +222,19 @@ files_for(const fs::path &kit, const Plan &plan,
     };
     for (const auto &entry : fs::directory_iterator(kit / "tests/hunt"))
         take(fs::relative(entry.path(), kit));
+    std::map<std::string, int> numbers; // of the hunts, by the wrong program
+    for (const hunt::Hunt &one : hunt::read_hunts(contents(kit / "tests/hunt/symptoms.txt")))
+        numbers[one.name] = one.number;
     for (const auto &entry : fs::directory_iterator(kit / "tests/wrong"))
         if (entry.path().extension() == ".edit") {
             const std::string text = contents(entry.path());
             const std::string file = grade::read_changed_program(text).file;
-            if (files.count(file) && !tasks.count(file) && !needs_a_task(file))
-                take(fs::relative(entry.path(), kit));
+            if (!files.count(file) || tasks.count(file) || needs_a_task(file)) continue;
+            take(fs::relative(entry.path(), kit));
+            if (const auto found = numbers.find(entry.path().stem()); found != numbers.end())
+                hunts[found->second] = fs::path(file).stem();
         }
+    if (fs::exists(kit / "LAB.md")) take("LAB.md");
     return files;
 }
 

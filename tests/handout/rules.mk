@@ -13,7 +13,7 @@ SKELETON := $(patsubst %,$(BUILD)/tests/handout/%.o,kit skeleton tasks texts)
 MAKE_HANDOUT := $(BUILD)/tests/handout/handout
 
 $(MAKE_HANDOUT): $(SKELETON) $(BUILD)/tests/handout/handout.o $(GRADE_SUPPORT) \
-                 $(patsubst %,$(BUILD)/tests/grade/%.o,download edits plan results tables)
+                 $(patsubst %,$(BUILD)/tests/%.o,$(addprefix grade/,download edits plan results tables) hunt/hunts)
 	$(CXX) $(FLAGS) -o $@ $^
 
 # The skeletons are graded as well: what they earn is what was given, and counts for nobody.

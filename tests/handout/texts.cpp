@@ -1,5 +1,7 @@
 #include "texts.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <sstream>
 #include <stdexcept>
 
@@ -21,11 +23,12 @@ std::string chapter_of(const Plan &plan, const std::map<std::string, std::vector
                        bool asyncio) {
     std::string text = R"(## What you write and hand in
 
-Some programs of this kit are not complete: you write what is missing. Where something is to be
-written, the source has a comment with the task, and a call of `not_written`. Each program builds
-and runs from the first minute, and says what is not written yet. Begin with `make grade-NAME`,
-which tells the points that are to be earned. The first time it builds the grader, which takes
-minutes. Write a function, and run it again; `make NAME` builds the program for you.
+**[core]** Some programs of this kit are not complete: you write what is missing. Where something is
+to be written, the source has a comment with the task, and a call of `not_written`. Each program
+builds and runs from the first minute, and says what is not written yet. Begin with `make
+grade-NAME`, which tells the points that are to be earned. The first time it builds the grader,
+which takes minutes: start it, and read on. It builds a copy of your program; `make NAME` builds
+the one that you start yourself. Write a function, and run both again.
 
 | file | to be written | you hand it in |
 |---|---|---|
@@ -41,9 +44,10 @@ minutes. Write a function, and run it again; `make NAME` builds the program for 
         text += std::string(" | ") + (level_in(plan, file) > 0 ? "yes" : "no") + " |\n";
     }
     text += R"(
-In each chapter, come to "Write it" before "Run it": a function that is not written says so. Some
-experiments change a line of a program with `sed`. If your program has other words there, change
-the copy by hand. `make hunts` lists the hunts, which are in the programs that are complete here.
+Where a chapter has "Write it", that comes before "Run it". What "Read it" tells of a function that
+you write is what it has to do. Some experiments change a line of a program with `sed`. If your
+program has other words there, change the copy by hand. The hunts are in programs that are complete
+here.
 )";
     std::set<std::string> places;
     for (const auto &[file, list] : tasks)
@@ -51,11 +55,13 @@ the copy by hand. `make hunts` lists the hunts, which are in the programs that a
             places.insert(plan.count(exercise_of(file)) ? exercise_of(file) : file);
     std::string names;
     for (const std::string &place : places) names += (names.empty() ? "" : " ") + place;
-    text += asyncio ? R"(
+    if (level_in(plan, "asyncio/tour.cpp") > 0 || level_in(plan, "asyncio/delays.cpp") > 0)
+        text += R"(
 `tour` and `delays` are not graded: `make test-tour` and `make test-delays` test what you have
 written there.
-)"
-                    : R"(
+)";
+    if (!asyncio)
+        text += R"(
 The directory `asyncio/` is not here yet: it comes with a later handout, and what needs it does not
 work before.
 )";
@@ -81,17 +87,61 @@ bool names_a_task(const std::string &text, const std::map<std::string, std::vect
     return false;
 }
 
-// LAB.md without the sections "Write it" of which all is given.
-std::string without_what_is_given(const std::string &lab,
-                                  const std::map<std::string, std::vector<Task>> &tasks) {
+// LAB.md without the sections "Write it" of which all is given. The others come before "Run it", as a
+// program runs only when it is written.
+std::string with_what_is_to_be_written(const std::string &lab,
+                                       const std::map<std::string, std::vector<Task>> &tasks) {
     const std::string heading = "### Write it\n";
     std::string text = lab;
-    for (auto begin = text.find(heading); begin != text.npos; begin = text.find(heading, begin)) {
+    auto begin = text.find(heading);
+    while (begin != text.npos) {
         const auto end = text.find("\n#", begin) + 1;
-        if (names_a_task(text.substr(begin, end - begin), tasks)) begin = end;
-        else text.erase(begin, end - begin);
+        if (names_a_task(text.substr(begin, end - begin), tasks)) {
+            const auto run = text.rfind("### Run it\n", begin);
+            const auto read = text.rfind("### Read it\n", begin);
+            if (text.rfind("\n## ", begin) < run && run < read)
+                std::rotate(text.begin() + static_cast<std::ptrdiff_t>(run),
+                            text.begin() + static_cast<std::ptrdiff_t>(read),
+                            text.begin() + static_cast<std::ptrdiff_t>(end));
+            begin = end;
+        } else text.erase(begin, end - begin);
+        begin = text.find(heading, begin);
     }
     return text;
+}
+
+void replace(std::string &text, const std::string &from, const std::string &to) {
+    const auto place = text.find(from);
+    if (place == text.npos) throw std::runtime_error("LAB.md has no \"" + from + "\"");
+    text.replace(place, from.size(), to);
+}
+
+// The chapter on hunts, with those that are there: its examples and its table.
+void keep_hunts(std::string &lab, const Hunts &hunts) {
+    if (hunts.empty()) return;
+    const std::string heading = "#### What there is to learn\n";
+    const auto begin = lab.find(heading), end = lab.find("\n## ", begin) + 1;
+    if (end == 0) throw std::runtime_error("LAB.md has no \"" + heading + "\"");
+    std::istringstream lines(lab.substr(begin, end - begin));
+    std::string section;
+    auto first = hunts.end();
+    for (std::string line; std::getline(lines, line);) {
+        int number = 0;
+        if (std::sscanf(line.c_str(), "| %d |", &number) == 1) {
+            if (!hunts.count(number)) continue;
+            if (first == hunts.end()) first = hunts.find(number);
+        }
+        section += line + '\n';
+    }
+    if (first == hunts.end()) {
+        section.clear();
+        first = hunts.begin();
+    } else
+        replace(section, "From twelve of them; begin with 1, 7, 18 or 50:", "From some of them:");
+    lab.replace(begin, end - begin, section);
+    replace(lab, "`make hunt HUNT=1`", "`make hunt HUNT=" + std::to_string(first->first) + "`");
+    replace(lab, "`make hunt-tas` takes one in `tas`",
+            "`make hunt-" + first->second + "` takes one in `" + first->second + "`");
 }
 
 } // namespace
@@ -142,15 +192,16 @@ std::string makefile_for_students(const std::string &text, std::set<std::string>
 }
 
 std::string lab_for_students(const std::string &lab, const Plan &plan,
-                             const std::map<std::string, std::vector<Task>> &tasks, bool asyncio) {
-    std::string text = without_what_is_given(for_students(lab), tasks);
-    const std::string contents_line = "- [How to use the lab]", heading = "## How to use the lab";
-    const auto in_contents = text.find(contents_line);
-    if (in_contents != text.npos)
-        text.insert(in_contents, "- [What you write and hand in](#what-you-write-and-hand-in)\n");
-    const auto place = text.find(heading);
-    if (place == text.npos) throw std::runtime_error("LAB.md has no \"" + heading + "\"");
-    return text.insert(place, chapter_of(plan, tasks, asyncio));
+                             const std::map<std::string, std::vector<Task>> &tasks, bool asyncio,
+                             const Hunts &hunts) {
+    std::string text = with_what_is_to_be_written(for_students(lab), tasks);
+    keep_hunts(text, hunts);
+    const std::string line = "- **[core]** [How to use the lab]",
+                      heading = "## How to use the lab\n";
+    replace(text, line,
+            "- **[core]** [What you write and hand in](#what-you-write-and-hand-in)\n" + line);
+    replace(text, heading, chapter_of(plan, tasks, asyncio) + heading);
+    return text;
 }
 
 } // namespace handout

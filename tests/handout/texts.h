@@ -13,10 +13,15 @@ std::string for_students(const std::string &text);
 /// left out.
 std::string makefile_for_students(const std::string &text, std::set<std::string> left_out);
 
-/// LAB.md with a chapter on what is to be written, and "Write it" only where something is. Throws
-/// std::runtime_error if it lacks the heading before which that chapter stands.
+/// The hunts that a handout has: by the number of a hunt, the program that it is in.
+using Hunts = std::map<int, std::string>;
+
+/// LAB.md with a chapter on what is to be written; "Write it" only where something is, and then before
+/// "Run it"; and the hunts that there are. Throws std::runtime_error if it lacks a sentence or heading that
+/// this needs.
 std::string lab_for_students(const std::string &lab, const Plan &plan,
-                             const std::map<std::string, std::vector<Task>> &tasks, bool asyncio);
+                             const std::map<std::string, std::vector<Task>> &tasks, bool asyncio,
+                             const Hunts &hunts);
 
 } // namespace handout
 

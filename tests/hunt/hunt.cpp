@@ -72,10 +72,11 @@ void make_directory(const Hunt &hunt, const fs::path &to) {
     test::Process build({"/usr/bin/env", "MAKEFLAGS=", "make", "-s", "-C", to, stem});
     const auto status = build.wait_exit(std::chrono::minutes(5));
     if (!status || *status != 0) throw std::runtime_error(build.standard_error());
-    std::cout << "Hunt " << hunt.number << ": a mistake in " << (to / program.file).string()
-              << "\n\n    " << hunt.symptom << "\n\nSee it, find it, and repair it there: make -C "
-              << to.string() << ' ' << stem
-              << "\nmake hunt-hint gives a hint, make hunt-check looks at your repair.\n";
+    std::cout
+        << "Hunt " << hunt.number << ": a mistake in " << (to / program.file).string() << "\n\n    "
+        << hunt.symptom << "\n\nSee it, find it, and repair it there: cd " << to.string()
+        << "; make " << stem
+        << "\nBack here, make hunt-hint gives a hint, and make hunt-check looks at your repair.\n";
 }
 
 // What the grader prints of the program in DIR; with `checks`, of these alone.
@@ -99,7 +100,10 @@ void give_hint(const std::string &grader, const fs::path &directory) {
     int given = 0;
     std::istringstream(contents(directory / ".hunt")) >> name >> given;
     const grade::ChangedProgram program = program_of(name);
-    if (given == 0) std::cout << graded(grader, directory, program.file, program.loses);
+    if (given == 0)
+        std::cout << graded(grader, directory, program.file, program.loses)
+                  << "\nDo \"by hand\" in " << directory.string()
+                  << ", where the program with the mistake is.\n";
     else if (given == 1) std::cout << "The mistake: " << program.mistake << '\n';
     else {
         const std::string right = contents(program.file);
