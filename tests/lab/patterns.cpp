@@ -43,10 +43,11 @@ bool is_variable(const std::string &text, std::size_t place, const std::string &
     return table && number.size() >= 5 && (place == 0 || text[place - 1] == ' ');
 }
 
-// `seconds`: they may be many more on a busy machine.
+// `seconds`: they may be many more on a busy machine, and far fewer on a fast one.
 bool about(const std::string &printed, const std::string &shown, bool seconds) {
     const double expected = std::atof(printed.c_str()), actual = std::atof(shown.c_str());
-    return actual <= expected * (seconds ? 50 : 10) && actual >= expected / 10;
+    const double factor = seconds ? 50 : 10;
+    return actual <= expected * factor && actual >= expected / factor;
 }
 
 std::string squeezed(const std::string &text) {
