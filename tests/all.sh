@@ -5,9 +5,11 @@
 # The tests of servers that fork are a part of their own, and what is in no other part is in `rest`. Then
 # the tests of the headers of asyncio/, and LAB, which checks LAB.md and needs the programs' usual ports.
 # Ends with one line, "N passed, N failed", and status 1 if a part failed. EXCEPT='~[grade]' leaves out tests
-# of the rest, PARTS='mzts rest' runs those parts alone.
+# of the rest, PARTS='mzts rest' runs those parts alone, without the headers of asyncio/.
 runner=$1
 lab=${2-:}
+library=:
+[ "${PARTS+chosen}" ] || library=$(dirname "$runner")/asyncio/run
 at_once=8
 logs=$(mktemp -d) || exit 1
 trap 'rm -rf "$logs"' EXIT
@@ -36,7 +38,7 @@ parts | while read -r name tests; do
 done >"$logs/parts"
 xargs -P "$at_once" -L 1 sh -c '"$0" "$3" >"$1/$2.log" 2>&1; echo $? >"$1/$2.status"' \
     "$runner" "$logs" <"$logs/parts"
-"$(dirname "$runner")/asyncio/run" >"$logs/library.log" 2>&1
+"$library" >"$logs/library.log" 2>&1
 echo $? >"$logs/library.status"
 "$lab" >"$logs/lab.log" 2>&1
 echo $? >"$logs/lab.status"

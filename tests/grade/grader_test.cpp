@@ -296,7 +296,7 @@ int main(int argc, char *argv[]) {
         if (shares > 0) return check_share(share, shares, names);
         std::vector<std::unique_ptr<test::Process>> processes;
         // More than processors: a grading waits most of the time.
-        const std::size_t count = 2 * std::max(1u, std::thread::hardware_concurrency());
+        const std::size_t count = 3 * std::max(1u, std::thread::hardware_concurrency());
         for (std::size_t i = 0; i < count; ++i) {
             std::vector<std::string> command = {fs::read_symlink("/proc/self/exe"), "--share",
                                                 std::to_string(i), std::to_string(count)};

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,6 +173,14 @@ std::optional<int> Process::wait_exit(Milliseconds limit, bool with_output) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, limit, [&] { return complete_; });
     return status_;
+}
+
+void Process::narrow_output() const { fcntl(pipes_[0], F_SETPIPE_SZ, 4096); }
+
+bool Process::has_room_for_a_line() const {
+    int unread = 0;
+    ioctl(pipes_[0], FIONREAD, &unread);
+    return fcntl(pipes_[0], F_GETPIPE_SZ) - unread > 100;
 }
 
 void Process::close_output() {

@@ -56,6 +56,14 @@ class Process {
 
     void signal(int number) const; ///< To the process alone, not to its group.
 
+    /// Leaves room for a page only in the pipe of the standard output, so that who prints waits for the
+    /// reader again and again.
+    void narrow_output() const;
+    /// As long as what it returns is kept, nobody reads what the process writes: ask for no output. The
+    /// pipe is full soon, and then who prints a line waits.
+    std::unique_lock<std::mutex> hold_output() const { return std::unique_lock(mutex_); }
+    bool has_room_for_a_line() const; ///< In that pipe.
+
     /// Stops reading the standard output: what the process writes from now on goes to a closed
     /// pipe.
     void close_output();
