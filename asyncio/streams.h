@@ -102,18 +102,19 @@ using Streams = std::pair<StreamReader, StreamWriter>;
 inline auto stream_factory(std::size_t limit) {
     return [limit] { return std::make_shared<StreamProtocol>(limit); };
 }
-template <class Connecting> Coroutine<Streams> streams_of(Connecting connecting) {
-    const auto connection = co_await connecting;
-    const auto &[transport, protocol] = connection;
-    co_return Streams(protocol->reader, StreamWriter(transport, protocol));
+inline Streams streams_of(const std::shared_ptr<Transport> &transport,
+                          const std::shared_ptr<StreamProtocol> &protocol) {
+    return {protocol->reader, StreamWriter(transport, protocol)};
 }
 /// Connects to a host. In the next statement: const auto [reader, writer] = streams;
 inline Coroutine<Streams> open_connection(std::string host, std::string port,
                                           std::size_t limit = stream_limit) {
-    return streams_of(create_connection(stream_factory(limit), std::move(host), std::move(port)));
+    const auto connection = co_await create_connection(stream_factory(limit), host, port);
+    co_return streams_of(connection.first, connection.second);
 }
 inline Coroutine<Streams> open_unix_connection(std::string path, std::size_t limit = stream_limit) {
-    return streams_of(create_unix_connection(stream_factory(limit), std::move(path)));
+    const auto connection = co_await create_unix_connection(stream_factory(limit), path);
+    co_return streams_of(connection.first, connection.second);
 }
 
 // ---- Serving
