@@ -43,6 +43,7 @@ inline Coroutine<std::string> outcome(Coroutine<std::string> reading) {
 }
 /// Streams on the near one.
 inline Coroutine<Streams> accepted(Pair &pair, std::size_t limit = stream_limit) {
-    return streams_of(begin_connection(stream_factory(limit), std::move(pair.near)));
+    const auto connection = co_await begin_connection(stream_factory(limit), std::move(pair.near));
+    co_return streams_of(connection.first, connection.second);
 }
 } // namespace asyncio_tests
