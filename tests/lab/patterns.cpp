@@ -57,11 +57,17 @@ std::string squeezed(const std::string &text) {
     return result;
 }
 
+// What strace prints of a descriptor on the list of epoll is as newer versions have it.
+std::string with_newer_data(const std::string &line) {
+    static const std::regex older(R"(data=\{u32=(\d), u64=\d\})");
+    return std::regex_replace(line, older, "data=0x$1");
+}
+
 } // namespace
 
 bool Numbers::match(const std::string &printed_line, const std::string &shown_line, bool table) {
-    const std::string printed = table ? squeezed(printed_line) : printed_line;
-    const std::string shown = table ? squeezed(shown_line) : shown_line;
+    const std::string printed = table ? squeezed(printed_line) : with_newer_data(printed_line);
+    const std::string shown = table ? squeezed(shown_line) : with_newer_data(shown_line);
     const bool seconds = printed.ends_with(" seconds");
     std::vector<std::pair<std::string, std::string>> found;
     std::size_t i = 0, k = 0;

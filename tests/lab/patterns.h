@@ -3,7 +3,8 @@
 // - the port of a client, which the system chooses (32768 to 60999, behind an address);
 // - the number of a process or a thread: after "[1] ", "pid " and "pid=", and, of five digits and
 //   more, in what ps and lsof print;
-// - a number after "~": it is about that, within a factor of ten; for seconds, of 50.
+// - a number after "~": it is about that, within a factor of ten; for seconds, of 50;
+// - the data of epoll, of which newer versions of strace print data=0x3.
 //
 // A port or a process that the section has named before has the same number again. All else is
 // compared byte by byte; of the spaces in a line of ps or lsof only where they are.

@@ -43,6 +43,7 @@ namespace {
     setenv("PS2", "> ", 1);
     setenv("LC_ALL", "C.UTF-8", 1);
     setenv("TERM", "dumb", 1);
+    setenv("NO_COLOR", "1", 1);                                          // newer versions of xxd
     if (geteuid() == 0) setenv("BASH_FUNC_sudo%%", "() { \"$@\"\n}", 1); // need not be there
     setenv("HISTFILE", "/dev/null", 1);
     execlp("bash", "bash", "--norc", "--noprofile", "--noediting", "-i", nullptr);
