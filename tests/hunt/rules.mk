@@ -1,5 +1,5 @@
-# Find the mistake: make hunt, make hunt-tas, HUNT=7, SEED=ada.
-## make hunt         put a mistake into a program, to be found in build/hunt/: or make hunt-tas, HUNT=7,
+# Find the mistake: make hunt, make hunt-tap, HUNT=56, SEED=ada.
+## make hunt         put a mistake into a program, to be found in build/hunt/: or make hunt-tap, HUNT=56,
 ##                   SEED=ada; then make hunt-hint and make hunt-check; make hunts lists them all
 HUNTED := $(sort $(notdir $(basename $(wildcard $(FILES:%=%.cpp)))) framing)
 .PHONY: hunt hunts hunt-hint hunt-check $(HUNTED:%=hunt-%)
